@@ -1,0 +1,162 @@
+import type { Entry, HardState, Index, MemberId, Message, Role, Snapshot, Term } from '../raft/types.ts'
+import type {
+  Command,
+  RangeRequest,
+  RangeResponse,
+  Revision,
+  StoreErrorCode,
+  WatchBatch,
+  WatchRequest,
+  WriteResponse,
+} from '../store/types.ts'
+
+/**
+ * The edge of one member. A replica is sans I/O: its owner feeds it inputs, a turn's worth at a time, and carries out
+ * the outputs. Nothing else ever comes out of it, so the simulator and the tab run the same code.
+ */
+
+/** Names one request or watch of this member's client; chosen by the owner, unique while it is open. */
+export type RequestId = number
+
+export type ClientRequest =
+  | { readonly kind: 'write'; readonly command: Command }
+  | { readonly kind: 'range'; readonly request: RangeRequest; readonly serializable: boolean }
+  | { readonly kind: 'watch'; readonly request: WatchRequest }
+
+/** What members say to each other. */
+export type PeerMessage =
+  | { readonly kind: 'raft'; readonly message: Message }
+  /** A stranger asks to be added as a learner. Sent to any member; passed on to the leader. */
+  | { readonly kind: 'join'; readonly member: MemberId }
+  /**
+   * A member is going away and asks the leader to be rid of its vote: `demote` keeps it as a learner (a tab that may come
+   * back), `remove` forgets it (an adopted orphan).
+   */
+  | { readonly kind: 'leave'; readonly member: MemberId; readonly then: 'demote' | 'remove' }
+  /** Where the sender stands, for the observers of other members; nothing depends on it. */
+  | { readonly kind: 'gossip'; readonly position: Position }
+
+/** One member's own view of itself. */
+export interface Position {
+  readonly role: Role
+  readonly term: Term
+  readonly commit: Index
+  readonly applied: Index
+}
+
+export type Input =
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'message'; readonly from: MemberId; readonly message: PeerMessage }
+  /** The write of the `persist` output with this id is durable. */
+  | { readonly kind: 'walDone'; readonly id: number }
+  | { readonly kind: 'request'; readonly id: RequestId; readonly request: ClientRequest }
+  /** The client no longer waits. A write already proposed still happens. Ends a watch. */
+  | { readonly kind: 'cancel'; readonly id: RequestId }
+  /** The client has consumed this many batches of a watch and can take as many more. */
+  | { readonly kind: 'credit'; readonly id: RequestId; readonly batches: number }
+  | { readonly kind: 'peerUp'; readonly member: MemberId }
+  | { readonly kind: 'peerDown'; readonly member: MemberId }
+  /** The clock jumped: this member was frozen and must not serve or lead on what it believed before. */
+  | { readonly kind: 'resume' }
+  /** This member is about to go away: hand over leadership and vote. Answered by `left`. */
+  | { readonly kind: 'leave'; readonly then: 'demote' | 'remove' }
+
+export type Output =
+  | { readonly kind: 'persist'; readonly id: number; readonly write: WalWrite }
+  | { readonly kind: 'send'; readonly to: MemberId; readonly message: PeerMessage }
+  | { readonly kind: 'respond'; readonly id: RequestId; readonly response: ClientResponse }
+  | { readonly kind: 'notify'; readonly id: RequestId; readonly notification: WatchNotification }
+  /** `status()` would now answer differently in something a person would want to see. */
+  | { readonly kind: 'statusChanged' }
+  /** Nothing depends on this member any longer; it may be stopped. */
+  | { readonly kind: 'left' }
+  /** The cluster has removed this member for good; its log can be deleted. */
+  | { readonly kind: 'removed' }
+
+export type ClientResponse =
+  | { readonly ok: true; readonly response: WriteResponse | RangeResponse }
+  | {
+      readonly ok: false
+      readonly code: StoreErrorCode | 'UNAVAILABLE' | 'STOPPED'
+      readonly message: string
+      /** `definite`: it did not and will not happen. `unknown`: it may have happened, or may still. */
+      readonly outcome: 'definite' | 'unknown'
+    }
+
+export type WatchNotification =
+  /** The watch is registered; `revision` is the store's as of then, events after it will follow. */
+  | { readonly kind: 'created'; readonly revision: Revision }
+  | { readonly kind: 'events'; readonly batches: readonly WatchBatch[] }
+  /** The revisions wanted were compacted away; the watch has ended. The oldest one still readable is given. */
+  | { readonly kind: 'compacted'; readonly compactRevision: Revision }
+
+/** One atomic, durable write to the log. What is null or empty stays as it was. */
+export interface WalWrite {
+  readonly hardState: HardState | null
+  /** Contiguous. Replaces whatever the log held from the first one's index on. */
+  readonly entries: readonly Entry[]
+  /** A snapshot received from the leader: it replaces the snapshot and the WHOLE log before `entries` are added. */
+  readonly install: Snapshot | null
+  /** A snapshot made here of logged state: replaces the snapshot; entries up to `compactTo` are no longer needed. */
+  readonly compaction: { readonly snapshot: Snapshot; readonly compactTo: Index } | null
+}
+
+/** What a log holds, as recovered. `entries` are contiguous and start after `compactTo` or the snapshot's index. */
+export interface WalState {
+  readonly hardState: HardState
+  readonly snapshot: Snapshot | null
+  readonly entries: readonly Entry[]
+}
+
+/** Port: the durable log of ONE member. Implemented over IndexedDB and, for Node and tests, in memory. */
+export interface Wal {
+  /** What was durable when the log was opened. */
+  readonly recovered: WalState
+  /**
+   * Resolves when the write is durable, in order of the calls. Rejects with `WalError` and then refuses all that follows: a
+   * member must never acknowledge what it could not save.
+   */
+  append(write: WalWrite): Promise<void>
+  /** Waits for what was appended. */
+  close(): Promise<void>
+  /** Closes and deletes the log. */
+  destroy(): Promise<void>
+}
+
+export type WalErrorCode = 'NOSPACE' | 'CORRUPT' | 'CLOSED' | 'FAILED'
+
+export class WalError extends Error {
+  override readonly name = 'WalError'
+  readonly code: WalErrorCode
+
+  constructor(code: WalErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message)
+    this.code = code
+    if (options?.cause !== undefined) this.cause = options.cause
+  }
+}
+
+export type MemberState = 'voter' | 'learner'
+
+/** One line of the member table, as far as the answering member knows. */
+export interface MemberStatus {
+  readonly member: MemberId
+  readonly state: MemberState
+  readonly connected: boolean
+  /** From gossip; null until heard. */
+  readonly position: Position | null
+}
+
+export interface ReplicaStatus extends Position {
+  readonly member: MemberId
+  /** 0 while unknown. */
+  readonly leader: MemberId
+  /** `joining`: not in any configuration yet. */
+  readonly state: MemberState | 'joining'
+  /** Whether, as far as is known here, a quorum can be reached now: there is a live leader. */
+  readonly quorum: boolean
+  readonly revision: Revision
+  readonly members: readonly MemberStatus[]
+  /** Writes accepted from this member's client and not yet applied. */
+  readonly pendingWrites: number
+}

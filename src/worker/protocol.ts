@@ -1,0 +1,93 @@
+import type { MemberId } from '../raft/types.ts'
+import type { ClientRequest, ClientResponse, ReplicaStatus, RequestId, WatchNotification } from '../replica/types.ts'
+
+/**
+ * What a page and its worker say to each other. Three ports, handed over in the first message:
+ * `control` speaks comlink (`HostControl`), `data` carries requests and answers in batches, `links` carries data channels
+ * from the page's mesh (see `src/net/links-protocol.ts`).
+ */
+export interface HostPorts {
+  readonly control: MessagePort
+  readonly data: MessagePort
+  readonly links: MessagePort
+  /**
+   * Where the engine can share memory: Int32Array(1), set to 1 by the worker when the member may go (see `leave`),
+   * so that a page holding the door need not wait longer than needed.
+   */
+  readonly door: SharedArrayBuffer | null
+}
+
+export interface OpenOptions {
+  /** Public part of the invite; names databases and locks. */
+  readonly clusterId: string
+  /**
+   * `create`: found the cluster, this member its only voter; allowed only once, by whoever made up `clusterId`.
+   * `open`: resume a member this browser holds, else wait to be let in as a new one.
+   */
+  readonly mode: 'create' | 'open'
+  /** The member this tab hosted before it was reloaded, if any. */
+  readonly lastMember: MemberId | null
+  /** The page that hosted it announced its end, so its lock is about to fall free and is worth waiting for. */
+  readonly lastMemberReleased: boolean
+}
+
+export interface HostControl {
+  /** Resolves when the member runs (it may still be joining). Rejects with a `HostError`-shaped object. */
+  open(options: OpenOptions): Promise<{ member: MemberId }>
+  status(): Promise<HostStatus>
+  /** Stops all members in good order and closes their logs. */
+  close(): Promise<void>
+}
+
+export type LinkKind = 'webrtc' | 'bridged' | 'relay'
+
+export interface LinkStatus {
+  /** The peer's random name: one tab's life. */
+  readonly peer: string
+  readonly kind: LinkKind
+  readonly state: 'opening' | 'up'
+  /** Members the peer hosts. */
+  readonly members: readonly MemberId[]
+  /** Last measured round trip, milliseconds. */
+  readonly roundTrip: number | null
+}
+
+export interface HostStatus {
+  readonly replica: ReplicaStatus
+  /** Members of closed tabs of this browser that this tab hosts until the cluster has removed them. */
+  readonly adopted: readonly MemberId[]
+  readonly links: readonly LinkStatus[]
+}
+
+/** Page to worker, on `data`. */
+export type ToHost =
+  | { readonly type: 'requests'; readonly requests: readonly { id: RequestId; request: ClientRequest }[] }
+  | { readonly type: 'cancel'; readonly ids: readonly RequestId[] }
+  | { readonly type: 'credit'; readonly id: RequestId; readonly batches: number }
+  /** The page is going away and holds the door. */
+  | { readonly type: 'leave' }
+
+/** Worker to page, on `data`: everything one turn produced. */
+export type FromHost =
+  | {
+      readonly type: 'turn'
+      readonly responses: readonly { id: RequestId; response: ClientResponse }[]
+      readonly notifications: readonly { id: RequestId; notification: WatchNotification }[]
+    }
+  | { readonly type: 'status'; readonly status: HostStatus }
+  /** The member stopped and will not answer any more; the page must say so. */
+  | { readonly type: 'failed'; readonly code: HostErrorCode; readonly message: string }
+
+export type HostErrorCode =
+  /** No IndexedDB, or it refuses to open (private window, storage disabled). */
+  | 'STORAGE_UNAVAILABLE'
+  /** The disk or the origin's quota is full. */
+  | 'NOSPACE'
+  /** The log is damaged in a way that cannot be cut off. */
+  | 'CORRUPT'
+  /** No Web Locks: identity cannot be held. */
+  | 'LOCKS_UNAVAILABLE'
+  /** `create` for a cluster that this browser already holds. */
+  | 'CLUSTER_EXISTS'
+  | 'STOPPED'
+  | 'INTERNAL'
