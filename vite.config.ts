@@ -1,0 +1,22 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { defineConfig } from 'vite'
+
+/** Cross-origin isolation gives the page SharedArrayBuffer, with which it holds the door no longer than needed. */
+export const isolationHeaders = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+}
+
+export default defineConfig({
+  // Several pages, no fallback: a test page that does not exist must be a 404 and not the app.
+  appType: 'mpa',
+  plugins: [svelte({ configFile: false })],
+  worker: { format: 'es' },
+  server: { headers: isolationHeaders },
+  preview: { headers: isolationHeaders },
+  optimizeDeps: {
+    // Named here rather than discovered: Vite does not look inside workers, and a late discovery reloads the page.
+    include: ['comlink', 'idb', 'simple-peer/simplepeer.min.js', 'sorted-btree', 'uqr'],
+    noDiscovery: true,
+  },
+})
