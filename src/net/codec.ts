@@ -1,0 +1,284 @@
+import { ByteReader, BytesError, ByteWriter, integerBytes } from '../binary/bytes.ts'
+import {
+  entriesSize,
+  membersSize,
+  readEntries,
+  readMembers,
+  readSnapshot,
+  snapshotSize,
+  writeEntries,
+  writeMembers,
+  writeSnapshot,
+} from '../binary/raft.ts'
+import { type MemberId, type Message, type MessageType, NONE, type Role } from '../raft/types.ts'
+import type { PeerMessage } from '../replica/types.ts'
+
+/**
+ * What travels between two peers, to bytes and back.
+ *
+ *     header  version u8, type u8, from, to           (NONE where a link speaks for itself)
+ *     body    by type; a raft message is 66 fixed bytes, then context, entries and, if flagged, the snapshot
+ *
+ * A message's length is its envelope's business, see `frames.ts`. Decoded data are views of the bytes given.
+ */
+
+export const WIRE_VERSION = 1
+/** Bounds a peer's name; ours are 32 hex digits. */
+export const peerNameBytesMax = 256
+
+export type LinkFrame =
+  /** First on every link, and again whenever the members a peer hosts change. */
+  | { readonly kind: 'hello'; readonly protocol: number; readonly peer: string; readonly members: readonly MemberId[] }
+  /** Answered at once by a `pong` with the same nonce (a safe integer). */
+  | { readonly kind: 'ping'; readonly nonce: number }
+  | { readonly kind: 'pong'; readonly nonce: number }
+  /** The peer goes away on purpose. */
+  | { readonly kind: 'bye' }
+  | { readonly kind: 'peer'; readonly from: MemberId; readonly to: MemberId; readonly message: PeerMessage }
+
+/** Whoever sent bytes that do not decode is broken or hostile; the reason is for a log, not for a program. */
+export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string }
+
+const HELLO = 1
+const PING = 2
+const PONG = 3
+const BYE = 4
+const RAFT = 16
+const JOIN = 17
+const LEAVE = 18
+const GOSSIP = 19
+
+const headerBytes = 2 + 2 * integerBytes
+const raftFixedBytes = 2 + 8 * integerBytes
+
+const REJECT = 1
+const SNAPSHOT = 2
+
+/**
+ * Codes of raft messages; a code once given is never given to another type. A `null` is a member talking to itself:
+ * it must not be sent, and is refused when received, or a stranger could make a member campaign.
+ */
+const messageCodes: Readonly<Record<MessageType, number | null>> = {
+  MsgHup: null,
+  MsgBeat: null,
+  MsgProp: 1,
+  MsgApp: 2,
+  MsgAppResp: 3,
+  MsgVote: 4,
+  MsgVoteResp: 5,
+  MsgSnap: 6,
+  MsgHeartbeat: 7,
+  MsgHeartbeatResp: 8,
+  MsgUnreachable: null,
+  MsgSnapStatus: null,
+  MsgCheckQuorum: null,
+  MsgTransferLeader: 9,
+  MsgTimeoutNow: 10,
+  MsgReadIndex: 11,
+  MsgReadIndexResp: 12,
+  MsgPreVote: 13,
+  MsgPreVoteResp: 14,
+  MsgStorageAppend: null,
+  MsgStorageAppendResp: null,
+  MsgStorageApply: null,
+  MsgStorageApplyResp: null,
+  MsgForgetLeader: null,
+}
+
+const messageTypes: readonly (MessageType | undefined)[] = byCode(messageCodes)
+
+const roleCodes: Readonly<Record<Role, number>> = { follower: 0, candidate: 1, leader: 2, preCandidate: 3 }
+const roles: readonly Role[] = ['follower', 'candidate', 'leader', 'preCandidate']
+
+/** Throws RangeError for what must never be sent: a local message, an id that is no safe integer, an overlong name. */
+export function encodeLinkFrame(frame: LinkFrame): Uint8Array<ArrayBuffer> {
+  switch (frame.kind) {
+    case 'hello': {
+      const name = new TextEncoder().encode(frame.peer)
+      if (name.length > peerNameBytesMax) throw new RangeError(`a peer name of ${name.length} bytes`)
+      const writer = begin(HELLO, NONE, NONE, 4 + 4 + name.length + membersSize(frame.members))
+      writer.u32(frame.protocol)
+      writer.u32(name.length)
+      writer.bytes(name)
+      writeMembers(writer, frame.members)
+      return writer.finish()
+    }
+    case 'ping':
+    case 'pong': {
+      const writer = begin(frame.kind === 'ping' ? PING : PONG, NONE, NONE, integerBytes)
+      writer.integer(frame.nonce)
+      return writer.finish()
+    }
+    case 'bye':
+      return begin(BYE, NONE, NONE, 0).finish()
+    case 'peer':
+      return encodePeerMessage(frame.from, frame.to, frame.message)
+  }
+}
+
+/** Never throws, whatever the bytes. */
+export function decodeLinkFrame(bytes: Uint8Array): Decoded<LinkFrame> {
+  try {
+    const reader = new ByteReader(bytes)
+    const value = readLinkFrame(reader)
+    reader.finish()
+    return { ok: true, value }
+  } catch (error) {
+    if (error instanceof BytesError) return { ok: false, reason: error.message }
+    throw error
+  }
+}
+
+export function encodePeerMessage(from: MemberId, to: MemberId, message: PeerMessage): Uint8Array<ArrayBuffer> {
+  switch (message.kind) {
+    case 'raft': {
+      const writer = begin(RAFT, from, to, raftMessageSize(message.message))
+      writeRaftMessage(writer, message.message)
+      return writer.finish()
+    }
+    case 'join': {
+      const writer = begin(JOIN, from, to, integerBytes)
+      writer.integer(message.member)
+      return writer.finish()
+    }
+    case 'leave': {
+      const writer = begin(LEAVE, from, to, integerBytes + 1)
+      writer.integer(message.member)
+      writer.u8(message.then === 'remove' ? 1 : 0)
+      return writer.finish()
+    }
+    case 'gossip': {
+      const { role, term, commit, applied } = message.position
+      const writer = begin(GOSSIP, from, to, 1 + 3 * integerBytes)
+      writer.u8(roleCodes[role])
+      writer.integer(term)
+      writer.integer(commit)
+      writer.integer(applied)
+      return writer.finish()
+    }
+  }
+}
+
+function begin(type: number, from: MemberId, to: MemberId, bodySize: number): ByteWriter {
+  const writer = new ByteWriter(headerBytes + bodySize)
+  writer.u8(WIRE_VERSION)
+  writer.u8(type)
+  writer.integer(from)
+  writer.integer(to)
+  return writer
+}
+
+function readLinkFrame(reader: ByteReader): LinkFrame {
+  const version = reader.u8()
+  if (version !== WIRE_VERSION) throw new BytesError(`wire version ${version}`)
+  const type = reader.u8()
+  const from = reader.integer()
+  const to = reader.integer()
+  switch (type) {
+    case HELLO: {
+      const protocol = reader.u32()
+      const nameLength = reader.u32()
+      if (nameLength > peerNameBytesMax) throw new BytesError(`a peer name of ${nameLength} bytes`)
+      const peer = new TextDecoder().decode(reader.bytes(nameLength))
+      return { kind: 'hello', protocol, peer, members: readMembers(reader) }
+    }
+    case PING:
+      return { kind: 'ping', nonce: reader.integer() }
+    case PONG:
+      return { kind: 'pong', nonce: reader.integer() }
+    case BYE:
+      return { kind: 'bye' }
+    default:
+      return { kind: 'peer', from, to, message: readPeerMessage(reader, type) }
+  }
+}
+
+function readPeerMessage(reader: ByteReader, type: number): PeerMessage {
+  switch (type) {
+    case RAFT:
+      return { kind: 'raft', message: readRaftMessage(reader) }
+    case JOIN:
+      return { kind: 'join', member: reader.integer() }
+    case LEAVE:
+      // biome-ignore lint/suspicious/noThenProperty: a word, not a function, so nothing takes it for a promise
+      return { kind: 'leave', member: reader.integer(), then: reader.boolean() ? 'remove' : 'demote' }
+    case GOSSIP: {
+      const role = roles[reader.u8()]
+      if (role === undefined) throw new BytesError('unknown role')
+      return {
+        kind: 'gossip',
+        position: { role, term: reader.integer(), commit: reader.integer(), applied: reader.integer() },
+      }
+    }
+    default:
+      throw new BytesError(`unknown frame type ${type}`)
+  }
+}
+
+function raftMessageSize({ context, entries, snapshot }: Message): number {
+  return raftFixedBytes + 4 + context.length + entriesSize(entries) + (snapshot === null ? 0 : snapshotSize(snapshot))
+}
+
+function writeRaftMessage(writer: ByteWriter, message: Message): void {
+  const code = messageCodes[message.type]
+  if (code === null) throw new RangeError(`${message.type} is a member talking to itself`)
+  if (message.responses.length > 0) throw new RangeError('responses stay with the member that waits for its storage')
+  writer.u8(code)
+  writer.u8((message.reject ? REJECT : 0) | (message.snapshot === null ? 0 : SNAPSHOT))
+  writer.integer(message.to)
+  writer.integer(message.from)
+  writer.integer(message.term)
+  writer.integer(message.logTerm)
+  writer.integer(message.index)
+  writer.integer(message.commit)
+  writer.integer(message.vote)
+  writer.integer(message.rejectHint)
+  writer.u32(message.context.length)
+  writer.bytes(message.context)
+  writeEntries(writer, message.entries)
+  if (message.snapshot !== null) writeSnapshot(writer, message.snapshot)
+}
+
+function readRaftMessage(reader: ByteReader): Message {
+  const type = messageTypes[reader.u8()]
+  if (type === undefined) throw new BytesError('unknown raft message type')
+  const flags = reader.u8()
+  if (flags > (REJECT | SNAPSHOT)) throw new BytesError(`unknown flags ${flags}`)
+  const to = reader.integer()
+  const from = reader.integer()
+  const term = reader.integer()
+  const logTerm = reader.integer()
+  const index = reader.integer()
+  const commit = reader.integer()
+  const vote = reader.integer()
+  const rejectHint = reader.integer()
+  const context = reader.bytes(reader.u32())
+  const entries = readEntries(reader)
+  const snapshot = (flags & SNAPSHOT) === 0 ? null : readSnapshot(reader)
+  const reject = (flags & REJECT) !== 0
+  // The fields in the order of `Message`, so that every message has the same hidden class as those raft makes.
+  return {
+    type,
+    to,
+    from,
+    term,
+    logTerm,
+    index,
+    entries,
+    commit,
+    vote,
+    snapshot,
+    reject,
+    rejectHint,
+    context,
+    responses: [],
+  }
+}
+
+function byCode(codes: Readonly<Record<MessageType, number | null>>): readonly (MessageType | undefined)[] {
+  const types: (MessageType | undefined)[] = []
+  for (const [type, code] of Object.entries(codes)) {
+    if (code !== null) types[code] = type as MessageType
+  }
+  return types
+}
