@@ -1,0 +1,96 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { request } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RunningServer, startServer } from '../../../signaling/server.ts'
+import { TestClient } from './client.ts'
+
+let directory: string
+let server: RunningServer
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'flotilla-static-'))
+  const app = join(directory, 'app')
+  await mkdir(join(app, 'assets'), { recursive: true })
+  await writeFile(join(app, 'index.html'), '<!doctype html>the page')
+  await writeFile(join(app, 'assets', 'index-Abc123.js'), 'export {}')
+  await writeFile(join(directory, 'secret.txt'), 'not yours')
+  server = await startServer({ port: 0, host: '127.0.0.1', staticDir: app })
+})
+afterAll(async () => {
+  await server.close()
+  await rm(directory, { recursive: true })
+})
+
+/** A request whose path is sent as it is: `fetch` would tidy `..` away. */
+function get(path: string): Promise<{ status: number; headers: Record<string, unknown>; body: string }> {
+  return new Promise((resolve, reject) => {
+    request({ host: '127.0.0.1', port: server.port, path }, response => {
+      let body = ''
+      response.on('data', chunk => {
+        body += chunk
+      })
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }))
+    })
+      .on('error', reject)
+      .end()
+  })
+}
+
+test('the page comes isolated and is asked for anew every time', async () => {
+  const page = await get('/')
+  expect(page.status).toBe(200)
+  expect(page.body).toContain('the page')
+  expect(page.headers).toMatchObject({
+    'content-type': 'text/html;charset=utf-8',
+    'cache-control': 'no-cache',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-embedder-policy': 'require-corp',
+  })
+})
+
+test('hashed assets are kept for good', async () => {
+  const asset = await get('/assets/index-Abc123.js')
+  expect(asset.status).toBe(200)
+  expect(asset.headers).toMatchObject({
+    'content-type': 'text/javascript',
+    'cache-control': 'public, max-age=31536000, immutable',
+    'cross-origin-embedder-policy': 'require-corp',
+  })
+})
+
+test('an unknown path is the page, an unknown file is not found', async () => {
+  expect((await get('/some/place?x=1')).body).toContain('the page')
+  expect((await get('/assets/index-Gone.js')).status).toBe(404)
+})
+
+test.each(['/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt', '/assets/../../secret.txt', '/%'])(
+  '%s leads nowhere',
+  async path => {
+    expect((await get(path)).body).not.toContain('not yours')
+  },
+)
+
+test('/healthz counts rooms and peers', async () => {
+  const { client } = await TestClient.join(server.port, 'room')
+  const health = await get('/healthz')
+  expect(JSON.parse(health.body)).toMatchObject({ ok: true, rooms: 1, peers: 1 })
+  client.socket.close()
+  await client.closed
+})
+
+test('a WebSocket elsewhere is refused', async () => {
+  const status = await new Promise<string>(resolve => {
+    request({
+      host: '127.0.0.1',
+      port: server.port,
+      path: '/elsewhere',
+      headers: { Connection: 'Upgrade', Upgrade: 'websocket' },
+    })
+      .on('error', error => resolve(error.message))
+      .on('upgrade', () => resolve('upgraded'))
+      .end()
+  })
+  expect(status).toBe('socket hang up')
+})
