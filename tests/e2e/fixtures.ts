@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { test as base } from '@playwright/test'
+import { startServer } from '../../signaling/server.ts'
 import {
   type LaunchOptions,
   launchChromium,
@@ -74,7 +75,6 @@ export const test = base.extend<Fixtures & { browsers: Browsers }>({
 
 async function startAppServer(): Promise<AppServer> {
   if (!existsSync(dist)) throw new Error('the app is not built: run "npm run build" first')
-  const { startServer } = await import('../../signaling/server.ts')
   let running = await startServer({ port: 0, host: 'localhost', staticDir: dist })
   const { port } = running
   let open = true
