@@ -1,0 +1,93 @@
+import type { CompactResponse, Header, Revision } from '../store/types.ts'
+import type { HostStatus } from '../worker/protocol.ts'
+import { text } from './codec.ts'
+import type { Connection } from './connection.ts'
+import { FlotillaError } from './errors.ts'
+import { KeySpace } from './keyspace.ts'
+import { type Abortable, Namespace } from './namespace.ts'
+import { Observable, type Readable } from './readable.ts'
+import { count } from './requests.ts'
+
+/** `unavailable`: this browser has no WebRTC, so members in other tabs cannot be reached. */
+export type SignalingState = 'connecting' | 'connected' | 'disconnected' | 'none' | 'unavailable'
+
+export interface DatabaseStatus extends HostStatus {
+  readonly signaling: SignalingState
+  /** Why the member stopped; null while it runs. */
+  readonly failure: FlotillaError | null
+}
+
+/** What a database needs from whoever put it together. */
+export interface DatabaseParts {
+  readonly connection: Connection
+  readonly invite: string
+  readonly clusterId: string
+  readonly member: number
+  readonly status: HostStatus
+  readonly signaling: Readable<SignalingState>
+  /** Stops the member in good order and lets go of everything. */
+  readonly close: () => Promise<void>
+}
+
+/** A cluster's keys, all of them, as seen from this tab; values are text unless a `namespace` says otherwise. */
+export class Database extends Namespace<string> implements AsyncDisposable {
+  /** Whoever has it can join, read and write: to be shared as a secret, in a URL's fragment. */
+  readonly invite: string
+  readonly clusterId: string
+  /** This tab's member; the same one after a reload. */
+  readonly member: number
+  readonly #connection: Connection
+  readonly #status: Observable<DatabaseStatus>
+  readonly #close: () => Promise<void>
+  #closed: Promise<void> | null = null
+
+  /** By `open()` or `create()`. */
+  constructor(parts: DatabaseParts) {
+    super(parts.connection, new KeySpace(new Uint8Array(), text()))
+    this.invite = parts.invite
+    this.clusterId = parts.clusterId
+    this.member = parts.member
+    this.#connection = parts.connection
+    this.#close = parts.close
+    this.#status = new Observable<DatabaseStatus>({ ...parts.status, signaling: 'none', failure: null })
+    parts.signaling.subscribe(signaling => this.#status.set({ ...this.#status.value, signaling }))
+    parts.connection.status.subscribe(status => {
+      this.#status.set({ ...this.#status.value, ...status, failure: parts.connection.failure })
+    })
+  }
+
+  /** As of the member's last word, which comes with every change. */
+  status(): DatabaseStatus {
+    return this.#status.value
+  }
+
+  /** The same, as a Svelte store. */
+  get statusStore(): Readable<DatabaseStatus> {
+    return this.#status
+  }
+
+  /**
+   * Forgets every revision before `revision`: reads and watches of older ones fail with `COMPACTED` from then on. What the
+   * keys hold now is not touched. Errors: `COMPACTED`, `FUTURE_REVISION`.
+   */
+  async compact(revision: Revision, options: Abortable = {}): Promise<{ readonly header: Header }> {
+    const request = { op: 'compact', revision: count('revision', revision) } as const
+    const { header }: CompactResponse = await this.#connection.write(request, options.signal)
+    return { header }
+  }
+
+  /** Hands over what this member does for the others and stops it. What it holds stays in this browser. */
+  close(): Promise<void> {
+    this.#closed ??= this.#shutDown()
+    return this.#closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #shutDown(): Promise<void> {
+    await this.#close()
+    this.#connection.fail(new FlotillaError('STOPPED', 'The database was closed.'))
+  }
+}

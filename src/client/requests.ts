@@ -1,0 +1,126 @@
+import type {
+  DeleteRequest,
+  DeleteResponse,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  RequestOp,
+  ResponseOp,
+  KeyValue as StoredKeyValue,
+} from '../store/types.ts'
+import { FlotillaError } from './errors.ts'
+import { type KeySpace, type KeyValue, type KeyVersion, tooLarge } from './keyspace.ts'
+import { requestBytesMax } from './limits.ts'
+import type {
+  DeleteOptions,
+  DeleteResult,
+  Operation,
+  PutOptions,
+  PutResult,
+  RangeOptions,
+  RangeResult,
+} from './operations.ts'
+import type { Key, RangeSpec } from './range.ts'
+
+/** Between what a caller says, in keys and values, and what the store understands, in bytes. Checks arguments. */
+
+export function putRequest<T>(space: KeySpace<T>, key: Key, value: T, options: PutOptions): PutRequest {
+  const request: PutRequest = {
+    op: 'put',
+    key: space.key(key),
+    value: space.value(value),
+    lease: 0,
+    prevKv: options.prevKv ?? false,
+    ignoreValue: false,
+    ignoreLease: false,
+  }
+  checkSize(request.key.length + request.value.length)
+  return request
+}
+
+export function rangeRequest<T>(space: KeySpace<T>, spec: RangeSpec, options: RangeOptions): RangeRequest {
+  return {
+    op: 'range',
+    ...space.range(spec),
+    limit: count('limit', options.limit),
+    revision: count('revision', options.revision),
+    sortTarget: options.sort?.target ?? 'key',
+    sortOrder: options.sort?.order ?? 'none',
+    keysOnly: options.keysOnly ?? false,
+    countOnly: options.countOnly ?? false,
+    minModRevision: count('minModRevision', options.minModRevision),
+    maxModRevision: count('maxModRevision', options.maxModRevision),
+    minCreateRevision: count('minCreateRevision', options.minCreateRevision),
+    maxCreateRevision: count('maxCreateRevision', options.maxCreateRevision),
+  }
+}
+
+export function deleteRequest<T>(space: KeySpace<T>, spec: RangeSpec, options: DeleteOptions): DeleteRequest {
+  return { op: 'delete', ...space.range(spec), prevKv: options.prevKv ?? false }
+}
+
+export function putResult<T>(space: KeySpace<T>, { header, prevKv }: PutResponse): PutResult<T> {
+  return { header, prevKv: prevKv === null ? null : space.keyValue(prevKv) }
+}
+
+export function getResult<T>(space: KeySpace<T>, { kvs: [kv] }: RangeResponse): KeyValue<T> | null {
+  return kv === undefined ? null : space.keyValue(kv)
+}
+
+export function rangeResult<T>(space: KeySpace<T>, response: RangeResponse): RangeResult<KeyValue<T>> {
+  return resultOf(response, kv => space.keyValue(kv))
+}
+
+export function keysResult<T>(space: KeySpace<T>, response: RangeResponse): RangeResult<KeyVersion> {
+  return resultOf(response, kv => space.keyVersion(kv))
+}
+
+export function deleteResult<T>(space: KeySpace<T>, response: DeleteResponse): DeleteResult<T> {
+  const { header, deleted, prevKvs } = response
+  return { header, deleted, prevKvs: prevKvs.map(kv => space.keyValue(kv)) }
+}
+
+export function operationRequest<T>(space: KeySpace<T>, operation: Operation<T>): RequestOp {
+  switch (operation.kind) {
+    case 'put':
+      return putRequest(space, operation.key, operation.value, operation.options)
+    case 'get':
+      return rangeRequest(space, { key: operation.key }, operation.options)
+    case 'range':
+    case 'keys':
+      return rangeRequest(space, operation.range, operation.options)
+    case 'delete':
+      return deleteRequest(space, operation.range, operation.options)
+    default:
+      operation satisfies never
+      throw new FlotillaError('INVALID_ARGUMENT', 'A step of a transaction is made by put, get, range or del.')
+  }
+}
+
+export function operationResult<T>(space: KeySpace<T>, operation: Operation<T>, response: ResponseOp | undefined) {
+  const kind = operation.kind
+  if (kind === 'put' && response?.op === 'put') return putResult(space, response)
+  if (kind === 'get' && response?.op === 'range') return getResult(space, response)
+  if (kind === 'range' && response?.op === 'range') return rangeResult(space, response)
+  if (kind === 'keys' && response?.op === 'range') return keysResult(space, response)
+  if (kind === 'delete' && response?.op === 'delete') return deleteResult(space, response)
+  throw new Error(`assertion failed: ${kind} answered by ${response?.op}`)
+}
+
+/** Refuses here what the store would refuse anyway, before it is copied and sent. */
+export function checkSize(bytes: number): void {
+  if (bytes > requestBytesMax) throw tooLarge(bytes)
+}
+
+/** A number that counts something. 0 is how the store spells "not given". */
+export function count(name: string, value: number | undefined): number {
+  if (value === undefined) return 0
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw new FlotillaError('INVALID_ARGUMENT', `${name} must be a whole number, 0 or more; it is ${value}.`)
+}
+
+function resultOf<K extends KeyVersion>(response: RangeResponse, toKv: (kv: StoredKeyValue) => K): RangeResult<K> {
+  const { header, kvs, more, count } = response
+  return { header, kvs: kvs.map(toKv), more, count }
+}
