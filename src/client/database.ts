@@ -8,8 +8,17 @@ import { type Abortable, Namespace } from './namespace.ts'
 import { Observable, type Readable } from './readable.ts'
 import { count } from './requests.ts'
 
-/** `unavailable`: this browser has no WebRTC, so members in other tabs cannot be reached. */
-export type SignalingState = 'connecting' | 'connected' | 'disconnected' | 'none' | 'unavailable'
+/** How it stands with the signaling server. It is needed to find other members, not to stay in touch with them. */
+export type SignalingState =
+  | 'connecting'
+  | 'connected'
+  /** Not reached; tried again and again. */
+  | 'disconnected'
+  /** Reached, but it is full or of another version; tried again and again. */
+  | 'refused'
+  /** This browser has no WebRTC, so other members could not be reached anyway. */
+  | 'unavailable'
+  | 'closed'
 
 export interface DatabaseStatus extends HostStatus {
   readonly signaling: SignalingState
@@ -49,7 +58,7 @@ export class Database extends Namespace<string> implements AsyncDisposable {
     this.member = parts.member
     this.#connection = parts.connection
     this.#close = parts.close
-    this.#status = new Observable<DatabaseStatus>({ ...parts.status, signaling: 'none', failure: null })
+    this.#status = new Observable<DatabaseStatus>({ ...parts.status, signaling: 'connecting', failure: null })
     parts.signaling.subscribe(signaling => this.#status.set({ ...this.#status.value, signaling }))
     parts.connection.status.subscribe(status => {
       this.#status.set({ ...this.#status.value, ...status, failure: parts.connection.failure })

@@ -3,9 +3,11 @@ export { bytes, type Codec, json, text } from './codec.ts'
 export { type Compare, createRevision, modRevision, value, version } from './compare.ts'
 export type { Database, DatabaseStatus, SignalingState } from './database.ts'
 export { type ErrorCode, FlotillaError, type Outcome } from './errors.ts'
+export { parseInvite } from './invite.ts'
 export type { KeyValue, KeyVersion } from './keyspace.ts'
 export type { Live, LiveRange } from './live.ts'
 export type { Abortable, Consistency, Namespace } from './namespace.ts'
+export { type CreateOptions, create, type OpenOptions, open } from './open.ts'
 export {
   type DeleteOptions,
   type DeleteResult,

@@ -2,7 +2,6 @@ import type { Revision, WatchEvent as StoredEvent, WatchBatch } from '../store/t
 import type { Connection, WatchHandle, WatchNotification } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import type { KeySpace, KeyValue } from './keyspace.ts'
-import { watchBatchesMax } from './limits.ts'
 import { compareBytes, type RangeSpec } from './range.ts'
 import { Observable, type Readable } from './readable.ts'
 import { rangeRequest } from './requests.ts'
@@ -85,7 +84,6 @@ export class Live<T> implements Readable<LiveRange<T>> {
       notify: notification => this.#guard(() => this.#notify(handle, notification)),
       fail: error => this.#fail(error),
     })
-    handle.credit(watchBatchesMax)
     this.#state = { kind: 'following', handle }
   }
 

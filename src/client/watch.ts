@@ -2,7 +2,6 @@ import type { Header, Revision, WatchEvent as StoredEvent, WatchBatch, WatchRequ
 import type { Connection, WatchHandle, WatchNotification } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import type { KeySpace, KeyValue } from './keyspace.ts'
-import { watchBatchesMax } from './limits.ts'
 import type { RangeSpec } from './range.ts'
 import { count } from './requests.ts'
 
@@ -61,7 +60,6 @@ export class Watch<T> implements AsyncIterableIterator<WatchResponse<T>>, AsyncD
       notify: notification => this.#notify(notification),
       fail: error => this.#fail(error),
     })
-    handle.credit(watchBatchesMax)
     this.#state = { kind: 'open', handle }
     this.#signal?.addEventListener('abort', this.#end, { once: true })
   }

@@ -1,0 +1,40 @@
+import type { HostStatus } from '../worker/protocol.ts'
+
+/**
+ * The browser ends a worker with its page, but not before `pagehide` is through. So a page whose member others depend on
+ * keeps the handler busy, for as long as its worker, on its own thread and with its own channels, needs to hand over.
+ */
+export interface Farewell {
+  /** Whether to tell the worker at all. */
+  readonly leave: boolean
+  /** How long to hold the door at most. */
+  readonly holdMs: number
+}
+
+/** With shared memory, by which the worker says when it is done. */
+const sharedHoldMsMax = 60
+/** Without: a leader hands over leadership and vote, which takes two rounds and a strict write on each side. */
+const blindLeaderHoldMs = 60
+/** A follower only its vote. */
+const blindFollowerHoldMs = 20
+
+export function farewell(status: HostStatus, sharedMemory: boolean): Farewell {
+  const { replica, adopted, links } = status
+  const here = new Set([replica.member, ...adopted])
+  const others = replica.members.filter(({ member, connected }) => connected && !here.has(member))
+  if (others.length === 0) return { leave: false, holdMs: 0 }
+  const votes = replica.members.some(({ member, state }) => state === 'voter' && here.has(member))
+  // Bridged channels need this very thread: holding it would hold up the farewell.
+  const workerLinked = links.some(({ kind, state }) => kind === 'webrtc' && state === 'up')
+  if (!votes || !workerLinked) return { leave: true, holdMs: 0 }
+  if (sharedMemory) return { leave: true, holdMs: sharedHoldMsMax }
+  return { leave: true, holdMs: here.has(replica.leader) ? blindLeaderHoldMs : blindFollowerHoldMs }
+}
+
+/** Blocks this thread until the worker opens the door, or `holdMs` are over. `Atomics.wait` is not allowed in a page. */
+export function holdDoor(door: Int32Array | null, holdMs: number, now: () => number = () => performance.now()): void {
+  const deadline = now() + holdMs
+  while (now() < deadline) {
+    if (door !== null && Atomics.load(door, 0) === 1) return
+  }
+}
