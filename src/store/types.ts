@@ -178,6 +178,8 @@ export interface WatchBatch {
 /**
  * Codes are etcd's where etcd has the error (gRPC code or the name in `rpctypes`).
  * `GAP`: an earlier write of this client has not been applied. `SESSION_EXPIRED`: the client was forgotten.
+ * `RESULT_FORGOTTEN`: this write was applied before, but its result is no longer remembered.
+ * `INVALID_ARGUMENT`: a field has the wrong type, is no safe integer, or is not one of its allowed values.
  */
 export type StoreErrorCode =
   | 'COMPACTED'
@@ -192,8 +194,10 @@ export type StoreErrorCode =
   | 'VALUE_PROVIDED'
   | 'LEASE_PROVIDED'
   | 'INVALID_SORT_OPTION'
+  | 'INVALID_ARGUMENT'
   | 'GAP'
   | 'SESSION_EXPIRED'
+  | 'RESULT_FORGOTTEN'
 
 export class StoreError extends Error {
   override readonly name = 'StoreError'

@@ -1,0 +1,53 @@
+import { DecodeError, Reader, Writer } from './binary.ts'
+import { readWriteRequest, writeRequest } from './request-codec.ts'
+import type { Command } from './types.ts'
+
+/**
+ * Commands as the payload of log entries: a format byte, the client's 16 bytes, `seq`, `acked`, and the request. Written by
+ * hand, as the log is written and read once for every write of every member.
+ */
+const FORMAT = 1
+
+const CLIENT_ID_BYTES = 16
+
+/** Room for what surrounds the key and value of a plain put; larger requests grow the buffer as they need. */
+const COMMAND_OVERHEAD_BYTES = 64
+
+/** Throws `RangeError` for what `Command` does not allow: a client id that is not 32 lower-case hex digits, or unsafe integers. */
+export function encodeCommand(command: Command): Uint8Array {
+  const { request } = command
+  const body = request.op === 'put' ? request.key.length + request.value.length : COMMAND_OVERHEAD_BYTES
+  const writer = new Writer(COMMAND_OVERHEAD_BYTES + body)
+  writer.byte(FORMAT)
+  writeClientId(writer, command.clientId)
+  writer.uint(command.seq)
+  writer.uint(command.acked)
+  writeRequest(writer, request)
+  return writer.finish()
+}
+
+/** Keys and values of the result are views of `bytes`. Throws `DecodeError`, and nothing else, for bytes that are no command. */
+export function decodeCommand(bytes: Uint8Array): Command {
+  const reader = new Reader(bytes)
+  if (reader.byte() !== FORMAT) throw new DecodeError('unknown command format')
+  const clientId = readClientId(reader)
+  const seq = reader.uint()
+  const acked = reader.uint()
+  if (acked >= seq) throw new DecodeError('acknowledges itself')
+  const request = readWriteRequest(reader)
+  reader.end()
+  return { clientId, seq, acked, request }
+}
+
+const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+export function writeClientId(writer: Writer, clientId: string): void {
+  if (!/^[0-9a-f]{32}$/.test(clientId)) throw new RangeError('a client id is 32 lower-case hex digits')
+  for (let i = 0; i < clientId.length; i += 2) writer.byte(Number.parseInt(clientId.slice(i, i + 2), 16))
+}
+
+export function readClientId(reader: Reader): string {
+  let clientId = ''
+  for (const byte of reader.raw(CLIENT_ID_BYTES)) clientId += HEX_OF_BYTE[byte] ?? ''
+  return clientId
+}
