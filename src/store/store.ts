@@ -3,8 +3,8 @@ import { type StoreOptions, storeOptions } from './limits.ts'
 import { Mvcc } from './mvcc.ts'
 import { range } from './range.ts'
 import { Sessions } from './sessions.ts'
-import { decodeSnapshot, encodeSnapshot, type StoreState } from './snapshot.ts'
-import { applyDelete, applyPut, applyTxn, type WriteContext } from './txn.ts'
+import { decodeSnapshot, encodeSnapshot } from './snapshot.ts'
+import { applyDelete, applyPut, applyTxn } from './txn.ts'
 import {
   type Command,
   type CommandResult,
@@ -29,32 +29,40 @@ export { DecodeError } from './binary.ts'
  */
 export class Store {
   readonly #options: StoreOptions
-  readonly #mvcc: Mvcc
-  readonly #sessions: Sessions
   readonly #watches = new Watches()
-  readonly #writeContext: WriteContext
+  #mvcc: Mvcc
+  #sessions: Sessions
   #hash: number
 
-  constructor(options: Partial<StoreOptions> = {}, state?: StoreState) {
+  constructor(options: Partial<StoreOptions> = {}) {
     this.#options = storeOptions(options)
-    this.#mvcc = state?.mvcc ?? new Mvcc()
-    this.#sessions = state?.sessions ?? new Sessions(this.#options)
-    this.#hash = state?.hash ?? HASH_SEED
-    this.#writeContext = {
-      mvcc: this.#mvcc,
-      quotaBytesMax: this.#options.quotaBytesMax,
-      // There are no leases yet, so none that a key could be attached to.
-      leaseExists: () => false,
-    }
+    this.#mvcc = new Mvcc()
+    this.#sessions = new Sessions(this.#options)
+    this.#hash = HASH_SEED
   }
 
   /** A store in the state that `snapshot()` saw. Throws `DecodeError` for damaged bytes. */
   static restore(snapshot: Uint8Array, options: Partial<StoreOptions> = {}): Store {
-    return new Store(options, decodeSnapshot(snapshot, storeOptions(options)))
+    const store = new Store(options)
+    store.install(snapshot)
+    return store
   }
 
+  /** The whole replicated state, in a buffer of its own. */
   snapshot(): Uint8Array {
     return encodeSnapshot({ mvcc: this.#mvcc, sessions: this.#sessions, hash: this.#hash })
+  }
+
+  /**
+   * Replaces the state by a newer one. Watchers go on where they are and skip nothing: what they lack and the snapshot still
+   * has they get, and where it has not, they end. Throws `DecodeError` for damaged bytes, and then nothing has changed.
+   */
+  install(snapshot: Uint8Array): void {
+    const { mvcc, sessions, hash } = decodeSnapshot(snapshot, this.#options)
+    this.#watches.moveOn(this.revision, mvcc.revision)
+    this.#mvcc = mvcc
+    this.#sessions = sessions
+    this.#hash = hash
   }
 
   /** The last revision made; 1 for a new store. */
@@ -120,11 +128,6 @@ export class Store {
     return this.#watches.drain(this.#mvcc)
   }
 
-  /** Moves the watchers of the store that this one replaces to this one, where they go on without skipping a revision. */
-  takeOverWatches(replaced: Store): void {
-    this.#watches.takeOver(replaced.#watches, replaced.revision, this.revision)
-  }
-
   #execute(request: WriteRequest): CommandResult {
     try {
       checkWrite(request, this.#options)
@@ -140,13 +143,14 @@ export class Store {
   }
 
   #run(request: WriteRequest): WriteResponse {
+    const context = { mvcc: this.#mvcc, quotaBytesMax: this.#options.quotaBytesMax, leaseExists: noLeaseExists }
     switch (request.op) {
       case 'put':
-        return applyPut(this.#writeContext, request)
+        return applyPut(context, request)
       case 'delete':
-        return applyDelete(this.#writeContext, request)
+        return applyDelete(context, request)
       case 'txn':
-        return applyTxn(this.#writeContext, request)
+        return applyTxn(context, request)
       case 'compact':
         this.#mvcc.compact(request.revision)
         return { op: 'compact', header: { revision: this.revision } }
@@ -172,4 +176,9 @@ export class Store {
     }
     return mixed
   }
+}
+
+/** There are no leases yet, so none that a key could be attached to. */
+function noLeaseExists(): boolean {
+  return false
 }

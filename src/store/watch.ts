@@ -44,19 +44,19 @@ export class Watches {
     if (this.#watchers.has(id)) throw new Error(`watch ${id} exists`)
     // As in etcd, an empty key stands for the smallest one, since watching is not refused on account of keys.
     const key = request.key.length === 0 ? Uint8Array.of(0) : request.key
-    this.#adopt(
-      {
-        id,
-        span: spanOf({ key, end: request.end }),
-        prevKv: request.prevKv,
-        puts: !request.filters.includes('put'),
-        deletes: !request.filters.includes('delete'),
-        next: request.startRevision <= 0 ? revision + 1 : request.startRevision,
-        creditBatches: WATCH_INITIAL_CREDIT_BATCHES,
-        state: 'synced',
-      },
-      revision,
-    )
+    const watcher: Watcher = {
+      id,
+      span: spanOf({ key, end: request.end }),
+      prevKv: request.prevKv,
+      puts: !request.filters.includes('put'),
+      deletes: !request.filters.includes('delete'),
+      next: request.startRevision <= 0 ? revision + 1 : request.startRevision,
+      creditBatches: WATCH_INITIAL_CREDIT_BATCHES,
+      state: 'synced',
+    }
+    this.#watchers.set(id, watcher)
+    this.#index(watcher)
+    if (watcher.next <= revision) this.#setState(watcher, 'ready')
   }
 
   remove(id: number): void {
@@ -83,12 +83,12 @@ export class Watches {
     if (watcher.state === 'waiting' && watcher.creditBatches > 0) this.#setState(watcher, 'ready')
   }
 
-  /** Takes over the watchers of a store that this one's state has replaced; each goes on where it is. */
-  takeOver(other: Watches, otherRevision: Revision, revision: Revision): void {
-    for (const watcher of [...other.#watchers.values()]) {
-      const given = watcher.state === 'synced' ? otherRevision : 0
-      other.remove(watcher.id)
-      this.#adopt(watcher, revision, given)
+  /** The state was replaced by that of another revision; nobody was woken for what lies between. */
+  moveOn(from: Revision, to: Revision): void {
+    for (const watcher of this.#watchers.values()) {
+      if (watcher.state !== 'synced') continue
+      watcher.next = Math.max(watcher.next, from + 1)
+      if (watcher.next <= to) this.#setState(watcher, 'ready')
     }
   }
 
@@ -160,9 +160,7 @@ export class Watches {
     this.#setState(watcher, 'ready')
   }
 
-  /** `given`: it has been given all revisions up to this one. */
-  #adopt(watcher: Watcher, revision: Revision, given: Revision = 0): void {
-    this.#watchers.set(watcher.id, watcher)
+  #index(watcher: Watcher): void {
     const { span } = watcher
     if (span.kind === 'key') {
       const same = this.#byKey.get(span.key)
@@ -173,8 +171,6 @@ export class Watches {
       if (group === undefined) this.#byRange.set(rangeName(span), { span, watchers: new Set([watcher]) })
       else group.watchers.add(watcher)
     }
-    watcher.next = Math.max(watcher.next, given + 1)
-    if (watcher.next <= revision) this.#setState(watcher, 'ready')
   }
 
   #setState(watcher: Watcher, state: Watcher['state']): void {
