@@ -47,6 +47,7 @@ const RAFT = 16
 const JOIN = 17
 const LEAVE = 18
 const GOSSIP = 19
+const REMOVED = 20
 
 const headerBytes = 2 + 2 * integerBytes
 const raftFixedBytes = 2 + 8 * integerBytes
@@ -136,15 +137,16 @@ export function encodePeerMessage(from: MemberId, to: MemberId, message: PeerMes
       writeRaftMessage(writer, message.message)
       return writer.finish()
     }
-    case 'join': {
-      const writer = begin(JOIN, from, to, integerBytes)
+    case 'join':
+    case 'removed': {
+      const writer = begin(message.kind === 'join' ? JOIN : REMOVED, from, to, integerBytes)
       writer.integer(message.member)
       return writer.finish()
     }
     case 'leave': {
       const writer = begin(LEAVE, from, to, integerBytes + 1)
       writer.integer(message.member)
-      writer.u8(message.then === 'remove' ? 1 : 0)
+      writer.u8(message.fate === 'remove' ? 1 : 0)
       return writer.finish()
     }
     case 'gossip': {
@@ -200,8 +202,7 @@ function readPeerMessage(reader: ByteReader, type: number): PeerMessage {
     case JOIN:
       return { kind: 'join', member: reader.integer() }
     case LEAVE:
-      // biome-ignore lint/suspicious/noThenProperty: a word, not a function, so nothing takes it for a promise
-      return { kind: 'leave', member: reader.integer(), then: reader.boolean() ? 'remove' : 'demote' }
+      return { kind: 'leave', member: reader.integer(), fate: reader.boolean() ? 'remove' : 'demote' }
     case GOSSIP: {
       const role = roles[reader.u8()]
       if (role === undefined) throw new BytesError('unknown role')
@@ -210,6 +211,8 @@ function readPeerMessage(reader: ByteReader, type: number): PeerMessage {
         position: { role, term: reader.integer(), commit: reader.integer(), applied: reader.integer() },
       }
     }
+    case REMOVED:
+      return { kind: 'removed', member: reader.integer() }
     default:
       throw new BytesError(`unknown frame type ${type}`)
   }

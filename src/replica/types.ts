@@ -32,9 +32,11 @@ export type PeerMessage =
    * A member is going away and asks the leader to be rid of its vote: `demote` keeps it as a learner (a tab that may come
    * back), `remove` forgets it (an adopted orphan).
    */
-  | { readonly kind: 'leave'; readonly member: MemberId; readonly then: 'demote' | 'remove' }
+  | { readonly kind: 'leave'; readonly member: MemberId; readonly fate: 'demote' | 'remove' }
   /** Where the sender stands, for the observers of other members; nothing depends on it. */
   | { readonly kind: 'gossip'; readonly position: Position }
+  /** From the leader to a member that the cluster removed while it was away. */
+  | { readonly kind: 'removed'; readonly member: MemberId }
 
 /** One member's own view of itself. */
 export interface Position {
@@ -59,7 +61,7 @@ export type Input =
   /** The clock jumped: this member was frozen and must not serve or lead on what it believed before. */
   | { readonly kind: 'resume' }
   /** This member is about to go away: hand over leadership and vote. Answered by `left`. */
-  | { readonly kind: 'leave'; readonly then: 'demote' | 'remove' }
+  | { readonly kind: 'leave'; readonly fate: 'demote' | 'remove' }
 
 export type Output =
   | { readonly kind: 'persist'; readonly id: number; readonly write: WalWrite }
@@ -123,7 +125,16 @@ export interface Wal {
   destroy(): Promise<void>
 }
 
-export type WalErrorCode = 'NOSPACE' | 'CORRUPT' | 'CLOSED' | 'FAILED'
+export type WalErrorCode =
+  /** There is no storage here, or it refuses to open: private window, storage switched off. */
+  | 'UNAVAILABLE'
+  /** The disk or the origin's quota is full. */
+  | 'NOSPACE'
+  /** What is stored is damaged in a way that cannot be cut off. */
+  | 'CORRUPT'
+  | 'CLOSED'
+  /** Any other failed write, a log deleted under its owner, a log to be made that exists or to be opened that does not. */
+  | 'FAILED'
 
 export class WalError extends Error {
   override readonly name = 'WalError'

@@ -81,12 +81,11 @@ export const raftMessage: fc.Arbitrary<Message> = fc.record({
 
 export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   fc.record({ kind: fc.constant('raft' as const), message: raftMessage }),
-  fc.record({ kind: fc.constant('join' as const), member: safeInteger }),
+  fc.record({ kind: fc.constantFrom('join' as const, 'removed' as const), member: safeInteger }),
   fc.record({
     kind: fc.constant('leave' as const),
     member: safeInteger,
-    // biome-ignore lint/suspicious/noThenProperty: a word, not a function
-    then: fc.constantFrom('demote' as const, 'remove' as const),
+    fate: fc.constantFrom('demote' as const, 'remove' as const),
   }),
   fc.record({
     kind: fc.constant('gossip' as const),

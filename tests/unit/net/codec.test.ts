@@ -182,7 +182,7 @@ describe('bad bytes', () => {
       expect(decodeLinkFrame(withByte(encoded, RAFT_TYPE_AT, code)).ok).toBe(false)
     }
     expect(decodeLinkFrame(withByte(encoded, RAFT_FLAGS_AT, 4)).ok).toBe(false)
-    for (const type of [0, 5, 15, 20, 255]) {
+    for (const type of [0, 5, 15, 21, 255]) {
       expect(decodeLinkFrame(withByte(encodeLinkFrame({ kind: 'bye' }), 1, type)).ok).toBe(false)
     }
   })

@@ -1,0 +1,292 @@
+import { type DBSchema, deleteDB, type IDBPDatabase, type IDBPTransaction, openDB } from 'idb'
+import type { MemberId } from '../raft/types.ts'
+import { type Wal, WalError, type WalErrorCode, type WalState, type WalWrite } from '../replica/types.ts'
+import { type Change, Layout, type Stored, type TailCut } from './layout.ts'
+
+/**
+ * The log of one member in one IndexedDB database: its identity, its records, its snapshot. So when a browser evicts
+ * data, the votes go together with the id they were cast under.
+ *
+ * Each append is ONE transaction with `durability: 'strict'` and counts when the transaction's `complete` has fired, not when
+ * its put has succeeded: only then has the browser asked the disk to keep it.
+ */
+
+export interface WalIdentity {
+  readonly clusterId: string
+  readonly member: MemberId
+}
+
+interface WalSchema extends DBSchema {
+  meta: { key: string; value: StoredIdentity }
+  records: { key: number; value: unknown }
+  snapshot: { key: string; value: unknown }
+}
+
+interface StoredIdentity extends WalIdentity {
+  readonly format: number
+}
+
+type StoreName = 'meta' | 'records' | 'snapshot'
+type Database = IDBPDatabase<WalSchema>
+type Transaction = IDBPTransaction<WalSchema, StoreName[], 'readwrite'>
+
+/** The database's version: which stores there are. Records carry their own. */
+const DATABASE_VERSION = 1
+const IDENTITY_FORMAT = 1
+const IDENTITY_KEY = 'identity'
+const SNAPSHOT_KEY = 'latest'
+
+const strict: IDBTransactionOptions = { durability: 'strict' }
+
+/**
+ * Makes the log of a member that has none. Resolves when identity and initial state are durable.
+ * Errors: `FAILED` if the log exists (a member id is never used twice), `UNAVAILABLE`, `NOSPACE`.
+ */
+export async function createWal(identity: WalIdentity, initial: WalWrite): Promise<IdbWal> {
+  const { layout, change } = Layout.found(initial)
+  const stored: StoredIdentity = { ...identity, format: IDENTITY_FORMAT }
+  let created = false
+  // All of it in the transaction that makes the database, so a database that exists is never without a whole log.
+  const database = await openDatabase(identity, (database, transaction) => {
+    created = true
+    database.createObjectStore('meta')
+    database.createObjectStore('records')
+    database.createObjectStore('snapshot')
+    void tolerated(transaction.objectStore('meta').put(stored, IDENTITY_KEY))
+    carryOut(transaction, change)
+  })
+  try {
+    if (!created) throw new WalError('FAILED', `${databaseName(identity)} exists`)
+    // That transaction's durability cannot be chosen. A strict one behind it pushes both to the disk.
+    const transaction = database.transaction(['meta'], 'readwrite', strict)
+    void tolerated(transaction.objectStore('meta').put(stored, IDENTITY_KEY))
+    await transaction.done
+    const { state } = Layout.recover(await readStored(database))
+    return new IdbWal(identity, database, layout, state, null)
+  } catch (error) {
+    database.close()
+    throw walError(error, 'FAILED')
+  }
+}
+
+/**
+ * Opens what `createWal` made. A damaged newest record is cut off first, see `cut`.
+ * Errors: `CORRUPT` for any other damage, `FAILED` if there is no such log, `UNAVAILABLE`.
+ */
+export async function openWal(identity: WalIdentity): Promise<IdbWal> {
+  let missing = false
+  const database = await openDatabase(identity, (_database, transaction) => {
+    missing = true
+    // Opening makes a database that does not exist; aborting unmakes it.
+    transaction.abort()
+  }).catch((error: unknown) => {
+    throw missing ? new WalError('FAILED', `${databaseName(identity)} does not exist`) : error
+  })
+  try {
+    await checkIdentity(database, identity)
+    const { layout, state, cut } = Layout.recover(await readStored(database))
+    if (cut !== null) await deleteRecord(database, cut.sequence)
+    return new IdbWal(identity, database, layout, state, cut)
+  } catch (error) {
+    database.close()
+    throw walError(error, 'FAILED')
+  }
+}
+
+/** The members of a cluster that have a log in this browser. Errors: `UNAVAILABLE`. */
+export async function listMembers(clusterId: string): Promise<MemberId[]> {
+  try {
+    const prefix = databasePrefix(clusterId)
+    const databases = await indexedDB.databases()
+    return databases
+      .map(({ name = '' }) => (name.startsWith(prefix) ? Number(name.slice(prefix.length)) : 0))
+      .filter(member => Number.isSafeInteger(member) && member > 0)
+  } catch (error) {
+    throw walError(error, 'UNAVAILABLE')
+  }
+}
+
+/**
+ * Deletes a log, or does nothing if there is none. Errors: `FAILED` if someone has it open and does not let go at once (the
+ * browser still deletes it when they do), `UNAVAILABLE`.
+ */
+export async function deleteWal(identity: WalIdentity): Promise<void> {
+  const name = databaseName(identity)
+  const deleted = new Promise<void>((resolve, reject) => {
+    const blocked = () => reject(new WalError('FAILED', `${name} is in use`))
+    deleteDB(name, { blocked }).then(resolve, reject)
+  })
+  await deleted.catch((error: unknown) => {
+    throw walError(error, 'UNAVAILABLE')
+  })
+}
+
+export class IdbWal implements Wal {
+  readonly recovered: WalState
+  /** What had to be cut off the end when this log was opened. */
+  readonly cut: TailCut | null
+  readonly #identity: WalIdentity
+  readonly #database: Database
+  readonly #layout: Layout
+  readonly #inFlight = new Set<Transaction>()
+  /** Of the last append: since they complete in order, all are done when it is. */
+  #lastDone: Promise<void> = Promise.resolve()
+  /** Set once, and then every append is refused with it. */
+  #refusal: WalError | null = null
+
+  constructor(identity: WalIdentity, database: Database, layout: Layout, recovered: WalState, cut: TailCut | null) {
+    this.recovered = recovered
+    this.cut = cut
+    this.#identity = identity
+    this.#database = database
+    this.#layout = layout
+    // Someone deletes the database, or a newer version of this code wants to change it: either waits until we let go.
+    database.addEventListener('versionchange', () => {
+      this.#refuse(new WalError('FAILED', 'the log was deleted or replaced by someone else'))
+      database.close()
+    })
+    // The browser closed it: storage was cleared or evicted, or its backing store failed.
+    database.addEventListener('close', () => {
+      this.#refuse(new WalError('FAILED', 'the browser closed the log: storage was cleared or failed'))
+    })
+  }
+
+  /** Throws RangeError at once, and does nothing, for a write that does not fit the log: a bug of the caller's. */
+  append(write: WalWrite): Promise<void> {
+    if (this.#refusal !== null) return Promise.reject(this.#refusal)
+    const done = this.#write(this.#layout.plan(write))
+    this.#lastDone = done
+    return done
+  }
+
+  async close(): Promise<void> {
+    this.#refusal ??= new WalError('CLOSED', 'the log is closed')
+    await tolerated(this.#lastDone)
+    this.#database.close()
+  }
+
+  async destroy(): Promise<void> {
+    await this.close()
+    await deleteWal(this.#identity)
+  }
+
+  async #write(change: Change): Promise<void> {
+    let transaction: Transaction | null = null
+    try {
+      const stores: StoreName[] = change.replacement === null ? ['records'] : ['records', 'snapshot']
+      transaction = this.#database.transaction(stores, 'readwrite', strict)
+      this.#inFlight.add(transaction)
+      // Should a request be refused at once, nobody gets to wait for `done`.
+      void tolerated(transaction.done)
+      carryOut(transaction, change)
+      await transaction.done
+    } catch (error) {
+      throw this.#refuse(walError(error, 'FAILED'))
+    } finally {
+      if (transaction !== null) this.#inFlight.delete(transaction)
+    }
+  }
+
+  /**
+   * Nothing may become durable behind a failed write, or the log would have a hole. The transactions behind it have not
+   * begun (their scopes overlap, so they run one after another), and they would need our thread to commit.
+   */
+  #refuse(error: WalError): WalError {
+    this.#refusal ??= error
+    for (const transaction of this.#inFlight) abort(transaction)
+    return this.#refusal
+  }
+}
+
+function databasePrefix(clusterId: string): string {
+  return `flotilla/${clusterId}/`
+}
+
+function databaseName({ clusterId, member }: WalIdentity): string {
+  return `${databasePrefix(clusterId)}${member}`
+}
+
+async function openDatabase(
+  identity: WalIdentity,
+  create: (database: Database, transaction: IDBPTransaction<WalSchema, StoreName[], 'versionchange'>) => void,
+): Promise<Database> {
+  const opened = new Promise<Database>((resolve, reject) => {
+    let gaveUp = false
+    const opening = openDB<WalSchema>(databaseName(identity), DATABASE_VERSION, {
+      upgrade(database, _oldVersion, _newVersion, transaction) {
+        void tolerated(transaction.done)
+        create(database, transaction)
+      },
+      blocked() {
+        gaveUp = true
+        reject(new WalError('UNAVAILABLE', 'another tab holds an older version of this log'))
+      },
+    })
+    opening.then(database => (gaveUp ? database.close() : resolve(database)), reject)
+  })
+  return opened.catch((error: unknown) => {
+    throw walError(error, 'UNAVAILABLE')
+  })
+}
+
+/** Issues the requests of one change; the transaction's `done` tells the outcome of them all. */
+function carryOut(
+  transaction: IDBPTransaction<WalSchema, StoreName[], 'readwrite' | 'versionchange'>,
+  { sequence, record, replacement }: Change,
+): void {
+  const records = transaction.objectStore('records')
+  void tolerated(records.add(record, sequence))
+  if (replacement === null) return
+  void tolerated(records.delete(IDBKeyRange.upperBound(replacement.firstSequence, true)))
+  void tolerated(transaction.objectStore('snapshot').put(replacement.snapshot, SNAPSHOT_KEY))
+}
+
+async function readStored(database: Database): Promise<Stored> {
+  const transaction = database.transaction(['records', 'snapshot'], 'readonly')
+  const records = transaction.objectStore('records')
+  const [keys, values, snapshot] = await Promise.all([
+    records.getAllKeys(),
+    records.getAll(),
+    transaction.objectStore('snapshot').get(SNAPSHOT_KEY),
+    transaction.done,
+  ])
+  return { records: keys.map((sequence, i) => ({ sequence, value: values[i] })), snapshot }
+}
+
+async function checkIdentity(database: Database, { clusterId, member }: WalIdentity): Promise<void> {
+  const stored = await database.get('meta', IDENTITY_KEY)
+  if (stored?.format !== IDENTITY_FORMAT || stored.clusterId !== clusterId || stored.member !== member) {
+    throw new WalError('CORRUPT', `the log says that it is ${JSON.stringify(stored)}`)
+  }
+}
+
+async function deleteRecord(database: Database, sequence: number): Promise<void> {
+  const transaction = database.transaction(['records'], 'readwrite', strict)
+  void tolerated(transaction.objectStore('records').delete(sequence))
+  await transaction.done
+}
+
+function abort(transaction: Transaction): void {
+  try {
+    transaction.abort()
+  } catch {
+    // It has already ended, one way or the other, and its `done` tells which.
+  }
+}
+
+/** For a promise whose failure shows elsewhere too, and must not be reported as unhandled here. */
+async function tolerated(promise: Promise<unknown>): Promise<void> {
+  try {
+    await promise
+  } catch {
+    // See above.
+  }
+}
+
+function walError(error: unknown, otherwise: WalErrorCode): WalError {
+  if (error instanceof WalError) return error
+  // A full disk is reported by name; whether it is an Error object depends on the engine's age.
+  const { name = 'unknown', message = String(error) } = error instanceof Object ? (error as Partial<Error>) : {}
+  const code = name === 'QuotaExceededError' ? 'NOSPACE' : otherwise
+  return new WalError(code, `${name}: ${message}`, { cause: error })
+}

@@ -1,0 +1,35 @@
+import type { ConfState, Entry, Index, Snapshot, Term } from '../../../src/raft/types.ts'
+import type { WalWrite } from '../../../src/replica/types.ts'
+
+/** Short ways to say what is written to a log. */
+
+export function entry(
+  index: Index,
+  term: Term = 1,
+  data: Uint8Array = Uint8Array.of(index & 0xff, term & 0xff),
+): Entry {
+  return { term, index, type: 'normal', data }
+}
+
+/** Entries `[first, last]`. */
+export function entries(first: Index, last: Index, term: Term = 1): Entry[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => entry(first + i, term))
+}
+
+export function snapshotAt(index: Index, term: Term = 1, data: Uint8Array = Uint8Array.of(9, index & 0xff)): Snapshot {
+  const confState: ConfState = {
+    voters: [1, 2, 3],
+    learners: [4],
+    votersOutgoing: [],
+    learnersNext: [],
+    autoLeave: false,
+  }
+  return { metadata: { confState, index, term }, data }
+}
+
+export function write(parts: Partial<WalWrite>): WalWrite {
+  return { hardState: null, entries: [], install: null, compaction: null, ...parts }
+}
+
+/** What a member begins with that has not been let into any cluster. */
+export const nothing: WalWrite = write({ hardState: { term: 0, vote: 0, commit: 0 } })
