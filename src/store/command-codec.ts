@@ -42,8 +42,20 @@ export function decodeCommand(bytes: Uint8Array): Command {
 const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 export function writeClientId(writer: Writer, clientId: string): void {
-  if (!/^[0-9a-f]{32}$/.test(clientId)) throw new RangeError('a client id is 32 lower-case hex digits')
-  for (let i = 0; i < clientId.length; i += 2) writer.byte(Number.parseInt(clientId.slice(i, i + 2), 16))
+  if (clientId.length !== 2 * CLIENT_ID_BYTES) throw notAClientId()
+  for (let i = 0; i < clientId.length; i += 2) {
+    writer.byte(hexDigit(clientId.charCodeAt(i)) * 16 + hexDigit(clientId.charCodeAt(i + 1)))
+  }
+}
+
+function hexDigit(charCode: number): number {
+  if (charCode >= 0x30 && charCode <= 0x39) return charCode - 0x30
+  if (charCode >= 0x61 && charCode <= 0x66) return charCode - 0x61 + 10
+  throw notAClientId()
+}
+
+function notAClientId(): RangeError {
+  return new RangeError('a client id is 32 lower-case hex digits')
 }
 
 export function readClientId(reader: Reader): string {
