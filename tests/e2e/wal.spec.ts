@@ -1,0 +1,279 @@
+// The page's globals, for the functions that run in it.
+import type {} from '../pages/wal-contract.ts'
+import { walCases } from '../unit/wal/contract.ts'
+import { expect, test } from './fixtures.ts'
+
+test.beforeEach(async ({ page, pageUrl }) => {
+  await page.goto(pageUrl('wal-contract'))
+  await page.waitForFunction(() => 'runWalContract' in window)
+})
+
+test.describe('the contract of every log, over IndexedDB', () => {
+  for (const { name } of walCases) {
+    test(name, async ({ page }) => {
+      await page.evaluate(name => window.runWalContract(name), name)
+    })
+  }
+})
+
+test.describe('damage in the database', () => {
+  test('a damaged newest record is cut off, reported, and stays cut off', async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const { clusterId, entries, filled, flipBit, openWal, write } = window.wal
+      const identity = { clusterId, member: 1 }
+      await (await filled(1, 3)).close()
+      await flipBit(1, 'records', 4)
+      const cut = await openWal(identity)
+      await cut.append(write({ entries: entries(3, 4, 9) }))
+      await cut.close()
+      const again = await openWal(identity)
+      return {
+        cut: cut.cut,
+        first: cut.recovered.entries.length,
+        again: again.recovered.entries.length,
+        clean: again.cut,
+      }
+    })
+    expect(found).toEqual({ cut: { sequence: 4, reason: 'checksum mismatch' }, first: 2, again: 4, clean: null })
+  })
+
+  test('a newest record that is no bytes at all is cut off too', async ({ page }) => {
+    const cut = await page.evaluate(async () => {
+      const { clusterId, filled, openWal, tamper } = window.wal
+      await (await filled(1, 2)).close()
+      await tamper(1, 'records', store => store.put('what is this', 3))
+      return (await openWal({ clusterId, member: 1 })).cut
+    })
+    expect(cut).toEqual({ sequence: 3, reason: 'not bytes' })
+  })
+
+  test('damage anywhere else stops the member', async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const { clusterId, filled, flipBit, openWal, outcome, snapshotAt, tamper, write } = window.wal
+      const damages: [string, (member: number) => Promise<void>][] = [
+        ['a record in the middle', member => flipBit(member, 'records', 4)],
+        ['a missing record', member => tamper(member, 'records', store => store.delete(4))],
+        ['a missing first record', member => tamper(member, 'records', store => store.delete(3))],
+        ['no record', member => tamper(member, 'records', store => store.clear())],
+        ['the snapshot', member => flipBit(member, 'snapshot', 'latest')],
+        ['no snapshot', member => tamper(member, 'snapshot', store => store.clear())],
+        ['the identity', member => tamper(member, 'meta', store => store.put({ clusterId, member: 99 }, 'identity'))],
+        ['no identity', member => tamper(member, 'meta', store => store.clear())],
+      ]
+      const outcomes: Record<string, string> = {}
+      for (const [i, [name, damage]] of damages.entries()) {
+        const member = i + 1
+        const wal = await filled(member, 4)
+        // Leaves records 3 to 6.
+        await wal.append(write({ compaction: { snapshot: snapshotAt(2), compactTo: 1 } }))
+        await wal.close()
+        await damage(member)
+        outcomes[name] = await outcome(openWal({ clusterId, member }))
+      }
+      return outcomes
+    })
+    expect(new Set(Object.values(found)), JSON.stringify(found)).toEqual(new Set(['CORRUPT']))
+  })
+
+  test('a database of a later version of this program is left alone', async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const { clusterId, filled, openWal, outcome } = window.wal
+      await (await filled(1, 1)).close()
+      await new Promise<void>(resolve => {
+        const request = indexedDB.open(`flotilla/${clusterId}/1`, 2)
+        request.onsuccess = () => {
+          request.result.close()
+          resolve()
+        }
+      })
+      return await outcome(openWal({ clusterId, member: 1 }))
+    })
+    expect(found).toBe('UNAVAILABLE')
+  })
+})
+
+test.describe('a disk that fails', () => {
+  test('a full disk refuses the write, all under way behind it, and all to come; what was durable stays', async ({
+    page,
+  }) => {
+    const found = await page.evaluate(async () => {
+      const { clusterId, entries, filled, openWal, outcome, write } = window.wal
+      const wal = await filled(1, 1)
+      const add = IDBObjectStore.prototype.add
+      IDBObjectStore.prototype.add = () => {
+        throw new DOMException('no room', 'QuotaExceededError')
+      }
+      const full = outcome(wal.append(write({ entries: entries(2, 2) })))
+      IDBObjectStore.prototype.add = add
+      const outcomes = [await full, await outcome(wal.append(write({ entries: entries(3, 3) })))]
+      await wal.close()
+      const again = await openWal({ clusterId, member: 1 })
+      return { outcomes, entries: again.recovered.entries.length, cut: again.cut }
+    })
+    expect(found).toEqual({ outcomes: ['NOSPACE', 'NOSPACE'], entries: 1, cut: null })
+  })
+
+  test('no write becomes durable behind one that failed, however many are under way', async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const { clusterId, entries, filled, openWal, outcome, write } = window.wal
+      const wal = await filled(1, 1)
+      // The third of five writes under way fails in the browser: its key is taken.
+      const add = IDBObjectStore.prototype.add
+      let calls = 0
+      IDBObjectStore.prototype.add = function (value, key) {
+        calls += 1
+        return add.call(this, value, calls === 3 ? 1 : key)
+      }
+      const under = [2, 3, 4, 5, 6].map(index => outcome(wal.append(write({ entries: entries(index, index) }))))
+      const outcomes = await Promise.all(under)
+      IDBObjectStore.prototype.add = add
+      outcomes.push(await outcome(wal.append(write({ entries: entries(7, 7) }))))
+      await wal.close()
+      const again = await openWal({ clusterId, member: 1 })
+      return { outcomes, entries: again.recovered.entries.length, cut: again.cut }
+    })
+    expect(found.outcomes).toEqual(['done', 'done', 'FAILED', 'FAILED', 'FAILED', 'FAILED'])
+    expect(found).toMatchObject({ entries: 3, cut: null })
+  })
+
+  test('a real quota, really exceeded', async ({ page, context }) => {
+    const session = await context.newCDPSession(page)
+    // Before the first use: Chromium looks again at the room it has allotted to a database only now and then.
+    const { origin } = new URL(page.url())
+    await session.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 2_000_000 })
+    const outcomes = await page.evaluate(async () => {
+      const { filled, outcome, write } = window.wal
+      const wal = await filled(1, 1)
+      const outcomes: string[] = []
+      for (let index = 2; index <= 6; index++) {
+        const data = crypto.getRandomValues(new Uint8Array(65_536))
+        const large = new Uint8Array(1_000_000)
+        for (let at = 0; at + data.length <= large.length; at += data.length) large.set(data, at)
+        outcomes.push(await outcome(wal.append(write({ entries: [{ term: 1, index, type: 'normal', data: large }] }))))
+      }
+      await wal.close()
+      return outcomes
+    })
+    expect(outcomes.at(-1)).toBe('NOSPACE')
+    await session.send('Storage.overrideQuotaForOrigin', { origin })
+    const again = await page.evaluate(async () => {
+      const wal = await window.wal.openWal({ clusterId: window.wal.clusterId, member: 1 })
+      return { entries: wal.recovered.entries.length, cut: wal.cut }
+    })
+    expect(again).toEqual({ entries: 1 + outcomes.filter(outcome => outcome === 'done').length, cut: null })
+  })
+
+  test('deleting a log that is open stops it, and does not wait for it', async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const { clusterId, deleteWal, entries, filled, listMembers, outcome, write } = window.wal
+      const wal = await filled(1, 1)
+      const deleted = await outcome(deleteWal({ clusterId, member: 1 }))
+      return {
+        deleted,
+        append: await outcome(wal.append(write({ entries: entries(2, 2) }))),
+        left: await listMembers(clusterId),
+      }
+    })
+    expect(found).toEqual({ deleted: 'done', append: 'FAILED', left: [] })
+  })
+
+  test('storage cleared by the browser under an open log stops it', async ({ page, context }) => {
+    await page.evaluate(async () => {
+      const wal = await window.wal.filled(1, 1)
+      window.openWal = wal
+    })
+    const session = await context.newCDPSession(page)
+    await session.send('Storage.clearDataForOrigin', { origin: new URL(page.url()).origin, storageTypes: 'indexeddb' })
+    const found = await page.evaluate(async () => {
+      const { entries, outcome, write } = window.wal
+      return await outcome(window.openWal?.append(write({ entries: entries(2, 2) })))
+    })
+    expect(found).toBe('FAILED')
+  })
+})
+
+test.describe('where there is no storage', () => {
+  test('no IndexedDB at all', async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const { createWal, deleteWal, listMembers, nothing, openWal, outcome } = window.wal
+      Object.defineProperty(window, 'indexedDB', { value: undefined })
+      const identity = { clusterId: 'none', member: 1 }
+      return [
+        await outcome(openWal(identity)),
+        await outcome(createWal(identity, nothing)),
+        await outcome(listMembers('none')),
+        await outcome(deleteWal(identity)),
+      ]
+    })
+    expect(found).toEqual(['UNAVAILABLE', 'UNAVAILABLE', 'UNAVAILABLE', 'UNAVAILABLE'])
+  })
+
+  test('an IndexedDB that throws when it is opened', async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const { clusterId, openWal, outcome } = window.wal
+      IDBFactory.prototype.open = () => {
+        throw new DOMException('not here', 'SecurityError')
+      }
+      return await outcome(openWal({ clusterId, member: 1 }))
+    })
+    expect(found).toBe('UNAVAILABLE')
+  })
+})
+
+test('the members of a cluster are listed, and no others', async ({ page }) => {
+  const found = await page.evaluate(async () => {
+    const { createWal, deleteWal, listMembers, nothing } = window.wal
+    for (const [clusterId, member] of [
+      ['a', 1],
+      ['a', Number.MAX_SAFE_INTEGER],
+      ['ab', 3],
+      ['b', 4],
+    ] as const) {
+      await (await createWal({ clusterId, member }, nothing)).close()
+    }
+    const before = await listMembers('a')
+    await deleteWal({ clusterId: 'a', member: 1 })
+    await deleteWal({ clusterId: 'a', member: 7 })
+    return { before: before.sort(), after: await listMembers('a'), none: await listMembers('c') }
+  })
+  expect(found).toEqual({ before: [1, Number.MAX_SAFE_INTEGER], after: [Number.MAX_SAFE_INTEGER], none: [] })
+})
+
+test('nothing acknowledged is lost when the whole browser is killed', async ({ launchChromium, pageUrl }) => {
+  const browser = await launchChromium()
+  const page = await browser.context.newPage()
+  const acknowledged: number[] = []
+  const enough = new Promise<void>(resolve => {
+    void page.exposeFunction('report', (index: number) => {
+      acknowledged.push(index)
+      if (index === 200) resolve()
+    })
+  })
+  await page.goto(pageUrl('wal-contract'))
+  await page.waitForFunction(() => 'runWalContract' in window)
+  await page.evaluate(async () => {
+    const { clusterId, createWal, entries, nothing, write } = window.wal
+    const wal = await createWal({ clusterId, member: 1 }, nothing)
+    const run = async () => {
+      for (let index = 1; ; index++) {
+        const hardState = { term: 1, vote: 1, commit: index }
+        await wal.append(write({ hardState, entries: entries(index, index) }))
+        void window.report?.(index)
+      }
+    }
+    void run()
+  })
+  await enough
+  await browser.kill()
+
+  const again = await launchChromium({ profile: browser.profile })
+  const reopened = await again.context.newPage()
+  await reopened.goto(pageUrl('wal-contract'))
+  await reopened.waitForFunction(() => 'runWalContract' in window)
+  const recovered = await reopened.evaluate(async () => {
+    const wal = await window.wal.openWal({ clusterId: window.wal.clusterId, member: 1 })
+    return { last: wal.recovered.entries.at(-1)?.index, cut: wal.cut }
+  })
+  expect(recovered.cut).toBeNull()
+  expect(recovered.last).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0)
+})

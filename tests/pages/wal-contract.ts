@@ -1,0 +1,101 @@
+import { WalError } from '../../src/replica/types.ts'
+import { createWal, deleteWal, type IdbWal, listMembers, openWal } from '../../src/wal/idb-wal.ts'
+import { walCases } from '../unit/wal/contract.ts'
+import { entries, nothing, snapshotAt, write } from '../unit/wal/writes.ts'
+
+/**
+ * The log over IndexedDB, for `tests/e2e/wal.spec.ts` to drive: the contract's cases by name, and the parts from which a test
+ * makes cases that only a browser has.
+ */
+declare global {
+  interface Window {
+    runWalContract(name: string): Promise<void>
+    wal: typeof parts
+    /** Where a test leaves a log open between two of its calls. */
+    openWal?: IdbWal
+    /** Where a test that kills the browser puts a function of its own. */
+    report?(index: number): Promise<void>
+  }
+}
+
+const clusterId = 'contract'
+
+/** How something ended: 'done', or the code of the WalError it failed with. Anything else is thrown on. */
+async function outcome(promise: Promise<unknown> | undefined): Promise<string> {
+  try {
+    await promise
+    return 'done'
+  } catch (error) {
+    if (error instanceof WalError) return error.code
+    throw error
+  }
+}
+
+/** The bare database, to damage it behind the log's back. */
+function openRaw(name: string): Promise<IDBDatabase> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open(name)
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+}
+
+/** Runs `change` on the store of a log that is not open, and waits until it is done. */
+async function tamper(member: number, store: string, change: (store: IDBObjectStore) => void): Promise<void> {
+  const database = await openRaw(`flotilla/${clusterId}/${member}`)
+  await new Promise<void>((resolve, reject) => {
+    const transaction = database.transaction(store, 'readwrite')
+    transaction.oncomplete = () => resolve()
+    transaction.onabort = () => reject(transaction.error)
+    change(transaction.objectStore(store))
+  })
+  database.close()
+}
+
+/** Flips one bit in the middle of a stored value. */
+function flipBit(member: number, storeName: string, key: number | string): Promise<void> {
+  return tamper(member, storeName, store => {
+    const request: IDBRequest<unknown> = store.get(key)
+    request.onsuccess = () => {
+      const value = request.result
+      if (!(value instanceof Uint8Array)) throw new Error('nothing to damage')
+      const middle = value.length >> 1
+      value[middle] = (value[middle] ?? 0) ^ 4
+      store.put(value, key)
+    }
+  })
+}
+
+/** Records 1 (empty), 2 (entry 1), 3 (entry 2) and so on, up to `entryCount`. Left open. */
+async function filled(member: number, entryCount: number): Promise<IdbWal> {
+  const wal = await createWal({ clusterId, member }, nothing)
+  for (let index = 1; index <= entryCount; index++) {
+    await wal.append(write({ hardState: { term: index, vote: 1, commit: index - 1 }, entries: entries(index, index) }))
+  }
+  return wal
+}
+
+const parts = {
+  clusterId,
+  createWal,
+  deleteWal,
+  entries,
+  filled,
+  flipBit,
+  listMembers,
+  nothing,
+  openWal,
+  outcome,
+  snapshotAt,
+  tamper,
+  write,
+}
+
+window.wal = parts
+
+window.runWalContract = async name => {
+  const found = walCases.find(one => one.name === name)
+  if (found === undefined) throw new Error(`no case "${name}"`)
+  const identity = { clusterId, member: Math.floor(Math.random() * Number.MAX_SAFE_INTEGER) + 1 }
+  await found.run({ create: initial => createWal(identity, initial), open: () => openWal(identity) })
+}
