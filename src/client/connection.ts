@@ -284,7 +284,8 @@ export class Connection {
     }
     if (this.#session.over) {
       this.#session = new WriteSession(randomName())
-      this.#waiting = new Set([...this.#renumber.splice(0), ...this.#waiting])
+      const earlier = this.#renumber.splice(0).sort((a, b) => a.id - b.id)
+      this.#waiting = new Set([...earlier, ...this.#waiting])
     }
     if (this.#waiting.size > 0) this.#scheduleFlush()
   }

@@ -1,0 +1,66 @@
+import { expect, test } from 'vitest'
+import { farewell, holdDoor } from '../../../src/client/door.ts'
+import type { HostStatus, LinkStatus } from '../../../src/worker/protocol.ts'
+import { aloneStatus } from './fake-host.ts'
+
+type Replica = HostStatus['replica']
+type Member = Replica['members'][number]
+
+const self: Member = { member: 7, state: 'voter', connected: true, position: null }
+const other: Member = { member: 8, state: 'voter', connected: true, position: null }
+const link: LinkStatus = { peer: 'p', kind: 'webrtc', state: 'up', members: [8], roundTrip: 1 }
+
+function status(replica: Partial<Replica>, rest: Partial<HostStatus> = {}): HostStatus {
+  return { ...aloneStatus, links: [link], ...rest, replica: { ...aloneStatus.replica, ...replica } }
+}
+
+/** A clock that moves by itself, one millisecond with each look. */
+function clock() {
+  const ticking = { time: 0, now: () => ticking.time++ }
+  return ticking
+}
+
+test('nobody waits where nobody depends on this member', () => {
+  const nothing = { leave: false, holdMs: 0 }
+  expect(farewell(aloneStatus, true)).toEqual(nothing)
+  expect(farewell(status({ members: [self, { ...other, connected: false }] }), true)).toEqual(nothing)
+  expect(farewell(status({ members: [self, other] }, { adopted: [8] }), true)).toEqual(nothing)
+})
+
+test('a voter with company holds the door; longest where it must guess how long a handover takes', () => {
+  const members = [self, other]
+  expect(farewell(status({ members }), true)).toEqual({ leave: true, holdMs: 60 })
+  expect(farewell(status({ members }), false)).toEqual({ leave: true, holdMs: 60 })
+  expect(farewell(status({ members, leader: 8 }), false)).toEqual({ leave: true, holdMs: 20 })
+})
+
+test('a learner says goodbye without holding the door, unless a voter it adopted goes with it', () => {
+  const members = [{ ...self, state: 'learner' } as const, other, { ...other, member: 9 }]
+  expect(farewell(status({ members, leader: 8 }), true)).toEqual({ leave: true, holdMs: 0 })
+  expect(farewell(status({ members, leader: 8 }, { adopted: [9] }), true)).toEqual({ leave: true, holdMs: 60 })
+})
+
+test('bridged channels need the thread that would hold the door', () => {
+  const members = [self, other]
+  const bridged: LinkStatus = { ...link, kind: 'bridged' }
+  expect(farewell(status({ members }, { links: [bridged] }), true)).toEqual({ leave: true, holdMs: 0 })
+  expect(farewell(status({ members }, { links: [{ ...link, state: 'opening' }] }), true).holdMs).toBe(0)
+  expect(farewell(status({ members }, { links: [bridged, link] }), true).holdMs).toBe(60)
+})
+
+test('the door is held until the worker is done, and no longer than told', () => {
+  const done = new Int32Array(new SharedArrayBuffer(4))
+  const early = clock()
+  holdDoor(done, 60, () => {
+    if (early.time === 10) Atomics.store(done, 0, 1)
+    return early.now()
+  })
+  expect(early.time).toBeLessThan(15)
+
+  for (const door of [new Int32Array(new SharedArrayBuffer(4)), null]) {
+    const late = clock()
+    holdDoor(door, 60, late.now)
+    expect(late.time).toBeGreaterThanOrEqual(60)
+    expect(late.time).toBeLessThan(65)
+  }
+})
