@@ -20,11 +20,14 @@ import {
   type ConfState,
   type Entry,
   type HardState,
+  type Index,
   LOCAL_APPEND_THREAD,
   LOCAL_APPLY_THREAD,
   type MemberId,
   type Message,
+  type Role,
   type SoftState,
+  type Term,
 } from './types.ts'
 
 export type { RaftConfig, Ready, Status, StepResult }
@@ -267,6 +270,34 @@ export class RawNode {
     const last = this.#hardState
     if (term === last.term && vote === last.vote && log.committed === last.commit) return null
     return { term, vote, commit: log.committed }
+  }
+
+  // What the owner asks at every turn. `status` has it all, and costs a table.
+
+  get role(): Role {
+    return this.#raft.role
+  }
+
+  /** `NONE` while none is known. */
+  get leader(): MemberId {
+    return this.#raft.leader
+  }
+
+  get term(): Term {
+    return this.#raft.term
+  }
+
+  get commit(): Index {
+    return this.#raft.log.committed
+  }
+
+  get applied(): Index {
+    return this.#raft.log.applied
+  }
+
+  /** Leader: whom leadership is being transferred to, or `NONE`. */
+  get transferee(): MemberId {
+    return this.#raft.leadTransferee
   }
 
   status(): Status {
