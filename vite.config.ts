@@ -1,5 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vite'
+import { SIGNALING_PATH } from './src/net/signaling-protocol.ts'
 
 /** Cross-origin isolation gives the page SharedArrayBuffer, with which it holds the door no longer than needed. */
 export const isolationHeaders = {
@@ -12,7 +13,11 @@ export default defineConfig({
   appType: 'mpa',
   plugins: [svelte({ configFile: false })],
   worker: { format: 'es' },
-  server: { headers: isolationHeaders },
+  server: {
+    headers: isolationHeaders,
+    // In development the signaling server runs beside Vite: `npx tsx signaling/main.ts --no-app`.
+    proxy: { [SIGNALING_PATH]: { target: 'ws://localhost:8080', ws: true } },
+  },
   preview: { headers: isolationHeaders },
   optimizeDeps: {
     // Named here rather than discovered: Vite does not look inside workers, and a late discovery reloads the page.
