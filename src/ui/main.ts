@@ -1,2 +1,51 @@
-// The app is built in its own change; this keeps the build whole until then.
-document.querySelector('#app')?.append('Flotilla')
+import { mount } from 'svelte'
+import { create, type Database, open } from '../client/flotilla.ts'
+import App from './App.svelte'
+import { beginSession } from './session.ts'
+import { decideStart, fragmentOf, newBoardFragment, recall, remember, type Start } from './startup.ts'
+import './theme.css'
+
+declare global {
+  interface Window {
+    /** For whoever opens the console and wants to try: `await flotilla.db.get('board/about')`. */
+    flotilla?: { readonly db: Database }
+  }
+}
+
+/** The server that serves this page is the signaling server, too. */
+const signaling = new URL('/signal', location.href)
+/** The board in the address bar; null until there is one. */
+let shown: string | null = null
+
+const start = decideStart(location.hash, recall())
+const session = beginSession(start, openDatabase, db => {
+  window.flotilla = { db }
+  shown = fragmentOf(db.invite)
+  remember(db.invite)
+  history.replaceState(history.state, '', shown)
+})
+
+const target = document.querySelector('#app')
+if (!target) throw new Error('The page has no #app to mount on.')
+mount(App, {
+  target,
+  props: {
+    session,
+    onNewBoard: () => visit(newBoardFragment),
+    onOpenLink: link => visit(link.slice(link.indexOf('#') + 1)),
+    onReload: () => location.reload(),
+  },
+})
+
+// Another board starts from a fresh page: nothing of this one can linger, and its member says goodbye as on any closing.
+addEventListener('hashchange', () => {
+  if (location.hash !== shown) location.reload()
+})
+
+function visit(fragment: string): void {
+  location.hash = fragment
+}
+
+function openDatabase(start: Start): Promise<Database> {
+  return start.how === 'found' ? create({ signaling }) : open({ signaling, invite: start.invite })
+}

@@ -1,0 +1,112 @@
+import type { DatabaseStatus } from '../../client/flotilla.ts'
+import { type Face, faceOf } from './names.ts'
+
+type ReplicaStatus = DatabaseStatus['replica']
+type MemberStatus = ReplicaStatus['members'][number]
+type MemberId = MemberStatus['member']
+
+export type MemberRole = 'leader' | 'follower' | 'candidate' | 'learner' | 'unknown'
+export type MemberLink = 'self' | 'hosted' | 'webrtc' | 'bridged' | 'relay' | 'indirect' | 'none'
+
+export interface MemberView {
+  readonly member: MemberId
+  readonly face: Face
+  readonly self: boolean
+  readonly role: MemberRole
+  /** Null until the member told. */
+  readonly term: number | null
+  readonly link: MemberLink
+  /** Milliseconds. */
+  readonly roundTrip: number | null
+  /** Entries committed and not yet applied there; null until the member told. */
+  readonly lag: number | null
+  readonly connected: boolean
+}
+
+/** `joining`: not a member yet. `electing`: a majority is in reach and chooses. `lost`: no majority is in reach. */
+export type QuorumState = 'joining' | 'reached' | 'electing' | 'lost'
+
+export interface ClusterView {
+  readonly self: MemberView | null
+  readonly members: readonly MemberView[]
+  readonly leader: MemberView | null
+  readonly term: number
+  readonly revision: number
+  readonly commit: number
+  readonly quorum: QuorumState
+  readonly voters: { readonly inReach: number; readonly total: number; readonly needed: number }
+  readonly pendingWrites: number
+  readonly signaling: DatabaseStatus['signaling']
+}
+
+export function viewCluster(status: DatabaseStatus): ClusterView {
+  const { replica, signaling } = status
+  // Whichever member knows of the most commits: the leader, as a rule, but its word may be late.
+  const commit = Math.max(replica.commit, ...replica.members.map(({ position }) => position?.commit ?? 0))
+  const members = replica.members
+    .map(member => viewMember(status, member, commit))
+    .sort((a, b) => Number(b.self) - Number(a.self) || a.member - b.member)
+  const voters = replica.members.filter(({ state }) => state === 'voter')
+  const inReach = voters.filter(({ member, connected }) => connected || member === replica.member).length
+  const needed = Math.floor(voters.length / 2) + 1
+  return {
+    self: members.find(({ self }) => self) ?? null,
+    members,
+    leader: replica.leader === 0 ? null : (members.find(({ member }) => member === replica.leader) ?? null),
+    term: replica.term,
+    revision: replica.revision,
+    commit,
+    quorum: quorumOf(replica.state === 'joining', replica.quorum, inReach >= needed),
+    voters: { inReach, total: voters.length, needed },
+    pendingWrites: replica.pendingWrites,
+    signaling,
+  }
+}
+
+function quorumOf(joining: boolean, reached: boolean, majority: boolean): QuorumState {
+  if (joining) return 'joining'
+  if (reached) return 'reached'
+  return majority ? 'electing' : 'lost'
+}
+
+function viewMember(tab: DatabaseStatus, status: MemberStatus, commit: number): MemberView {
+  const { replica } = tab
+  const self = status.member === replica.member
+  const position = self ? replica : status.position
+  const link = tab.links.find(({ state, members }) => state === 'up' && members.includes(status.member))
+  return {
+    member: status.member,
+    face: faceOf(status.member),
+    self,
+    role: roleOf(status, position?.role ?? null, replica.leader),
+    term: position?.term ?? null,
+    link: linkOf(self, tab.adopted.includes(status.member), status.connected, link?.kind ?? null),
+    roundTrip: self ? null : (link?.roundTrip ?? null),
+    lag: position ? Math.max(0, commit - position.applied) : null,
+    connected: self || status.connected,
+  }
+}
+
+function roleOf(
+  { member, state, connected }: MemberStatus,
+  role: ReplicaStatus['role'] | null,
+  leader: MemberId,
+): MemberRole {
+  if (member === leader) return 'leader'
+  if (state === 'learner') return 'learner'
+  if (role === 'candidate' || role === 'preCandidate') return connected ? 'candidate' : 'unknown'
+  // Someone who last said "leader" and leads no longer is a follower by all that is known here.
+  return role === null ? 'unknown' : 'follower'
+}
+
+function linkOf(
+  self: boolean,
+  hosted: boolean,
+  connected: boolean,
+  kind: DatabaseStatus['links'][number]['kind'] | null,
+): MemberLink {
+  if (self) return 'self'
+  if (hosted) return 'hosted'
+  if (kind) return kind
+  return connected ? 'indirect' : 'none'
+}

@@ -1,0 +1,111 @@
+import type { ClusterView, MemberLink, MemberRole, MemberView } from './view.ts'
+
+export type Tone = 'calm' | 'busy' | 'warn'
+
+export interface Headline {
+  readonly tone: Tone
+  readonly text: string
+}
+
+/** The one line that says how things stand. */
+export function headlineOf(cluster: ClusterView | null, waitingWrites: number): Headline {
+  if (!cluster) return { tone: 'busy', text: 'Starting this tab’s member…' }
+  const { members, leader, quorum, signaling } = cluster
+  switch (quorum) {
+    case 'joining':
+      return joining(signaling)
+    case 'electing':
+      return { tone: 'busy', text: `The leader is gone. Choosing a new one…${waiting(waitingWrites)}` }
+    case 'lost':
+      return { tone: 'warn', text: `Read-only for now: no majority reachable.${waiting(waitingWrites)}` }
+    case 'reached':
+  }
+  if (signaling === 'unavailable')
+    return { tone: 'warn', text: 'No WebRTC in this browser: nobody else can be reached.' }
+  if (signaling === 'disconnected') {
+    return { tone: 'warn', text: 'Server away: open tabs keep working, new ones cannot join.' }
+  }
+  if (signaling === 'refused') {
+    return { tone: 'warn', text: 'The server refuses this tab: open tabs keep working, new ones may not join.' }
+  }
+  if (members.length <= 1) return { tone: 'calm', text: 'Only this tab so far. Share the link to bring in others.' }
+  const count = members.filter(({ connected }) => connected).length
+  const lead = leader?.self ? 'this tab leads' : leader ? `${leader.face.name} leads` : 'no leader'
+  return { tone: 'calm', text: `${count} ${count === 1 ? 'member' : 'members'} connected, ${lead}.` }
+}
+
+function joining(signaling: ClusterView['signaling']): Headline {
+  switch (signaling) {
+    case 'unavailable':
+      return { tone: 'warn', text: 'No WebRTC in this browser, so this tab cannot join.' }
+    case 'disconnected':
+      return { tone: 'warn', text: 'The server is away, so this tab cannot join yet. It keeps trying.' }
+    case 'refused':
+      return { tone: 'warn', text: 'The server is full or of another version. This tab keeps trying to join.' }
+    default:
+      return { tone: 'busy', text: 'Joining: waiting for an open tab of this board…' }
+  }
+}
+
+function waiting(writes: number): string {
+  if (writes === 0) return ' Your writes wait.'
+  return writes === 1 ? ' Your write waits.' : ` Your ${number(writes)} writes wait.`
+}
+
+export function linkWords({ link, roundTrip }: Pick<MemberView, 'link' | 'roundTrip'>): string {
+  const words = linkNames[link]
+  return roundTrip === null ? words : `${words} ${milliseconds(roundTrip)}`
+}
+
+const linkNames: Readonly<Record<MemberLink, string>> = {
+  self: 'this tab',
+  hosted: 'hosted here',
+  webrtc: 'WebRTC',
+  bridged: 'WebRTC, bridged',
+  relay: 'relay',
+  indirect: 'via another',
+  none: 'no link',
+}
+
+export const roleNames: Readonly<Record<MemberRole, string>> = {
+  leader: 'Leader',
+  follower: 'Follower',
+  candidate: 'Candidate',
+  learner: 'Learner',
+  unknown: 'Not heard yet',
+}
+
+export const linkHints: Readonly<Record<MemberLink, string>> = {
+  self: 'The member that runs in this tab',
+  hosted: 'The member of a closed tab, looked after by this one until the cluster has let it go',
+  webrtc: 'Direct WebRTC data channel, straight into the worker',
+  bridged: 'WebRTC data channel, passed on by the page because this browser cannot transfer it',
+  relay: 'Sealed frames over the signaling server',
+  indirect: 'Reached through a third member',
+  none: 'No connection from this tab',
+}
+
+const grouped = new Intl.NumberFormat('en')
+
+export function number(value: number): string {
+  return grouped.format(value)
+}
+
+export function milliseconds(value: number): string {
+  return value < 10 ? `${value.toFixed(1)} ms` : `${grouped.format(Math.round(value))} ms`
+}
+
+export function quorumWords({ quorum, voters }: Pick<ClusterView, 'quorum' | 'voters'>): string {
+  if (quorum === 'joining') return 'not known yet'
+  const count = `${number(voters.inReach)} of ${number(voters.total)} ${voters.total === 1 ? 'voter' : 'voters'} in reach`
+  return quorum === 'lost' ? `${count}, ${number(voters.needed)} needed` : count
+}
+
+export const signalingNames: Readonly<Record<ClusterView['signaling'], string>> = {
+  connecting: 'connecting…',
+  connected: 'connected',
+  disconnected: 'away, trying again',
+  refused: 'full, or of another version; trying again',
+  unavailable: 'no WebRTC in this browser',
+  closed: 'not in use',
+}

@@ -1,0 +1,83 @@
+import type { Conflict } from './board/edits.ts'
+import type { Card } from './board/model.ts'
+
+/** Something to tell a person without getting in their way. */
+export interface Notice {
+  readonly tone: 'info' | 'clash' | 'error'
+  readonly title: string
+  readonly quotes: readonly Quote[]
+  /** Any of them also ends the notice. */
+  readonly actions: readonly NoticeAction[]
+}
+
+export interface Quote {
+  readonly by: string
+  readonly text: string
+}
+
+export interface NoticeAction {
+  readonly label: string
+  run(): void
+}
+
+/** What a person may choose to do about a conflict. */
+export interface Choices {
+  edit(theirs: Card, yours: string): void
+  delete(theirs: Card): void
+  putBack(card: Card): void
+}
+
+/** Says what happened and shows both sides; the board already shows what is true. */
+export function conflictNotice(conflict: Conflict, choices: Choices): Notice {
+  switch (conflict.kind) {
+    case 'cardDeleted': {
+      const card: Card = { ...conflict.mine, id: conflict.id, modRevision: 0, pending: false }
+      return clash('Someone deleted this card meanwhile.', yours(card.text), [
+        { label: 'Put it back', run: () => choices.putBack(card) },
+        { label: 'Leave it deleted', run: () => {} },
+      ])
+    }
+    case 'textChanged': {
+      const quotes = [{ by: 'Theirs', text: conflict.theirs.text }, ...yours(conflict.yours)]
+      return clash('Someone else changed this card meanwhile.', quotes, [
+        { label: 'Use mine', run: () => choices.edit(conflict.theirs, conflict.yours) },
+        { label: 'Keep theirs', run: () => {} },
+      ])
+    }
+    case 'changedBeforeDelete': {
+      const quotes = [{ by: 'Theirs', text: conflict.theirs.text }]
+      return clash('Not deleted: someone just changed this card.', quotes, [
+        { label: 'Delete anyway', run: () => choices.delete(conflict.theirs) },
+        { label: 'Keep it', run: () => {} },
+      ])
+    }
+    case 'listDeleted':
+      return clash('Someone deleted that list meanwhile.', yours(conflict.text), copyAction(conflict.text))
+    case 'listChanged':
+      return clash(
+        'Not done: someone just changed this list or a card. Have a look and try again.',
+        yours(conflict.yours),
+        [],
+      )
+    case 'busy':
+      return clash('Not done: others were changing the same thing. Try again.', [], [])
+  }
+}
+
+/** What a person typed is never lost with the write that carried it. */
+export function failureNotice(reason: { title: string; text: string }, typed: string | null): Notice {
+  const quotes = typed === null ? [] : [{ by: 'Your text', text: typed }]
+  return { tone: 'error', title: `${reason.title}. ${reason.text}`, quotes, actions: copyAction(typed) }
+}
+
+function clash(title: string, quotes: readonly Quote[], actions: readonly NoticeAction[]): Notice {
+  return { tone: 'clash', title, quotes, actions }
+}
+
+function yours(text: string | null): Quote[] {
+  return text === null ? [] : [{ by: 'Yours', text }]
+}
+
+function copyAction(text: string | null): NoticeAction[] {
+  return text === null ? [] : [{ label: 'Copy my text', run: () => void navigator.clipboard?.writeText(text) }]
+}

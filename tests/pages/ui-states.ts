@@ -1,0 +1,227 @@
+/**
+ * Every state of the page, without a cluster: `ui-states.html?state=alone`. For looking at, and for screenshots
+ * (`scripts/screenshots.ts`). Without a state it lists them. The board works, on a store in memory.
+ */
+import { mount } from 'svelte'
+import { readable, writable } from 'svelte/store'
+import { type DatabaseStatus, FlotillaError } from '../../src/client/flotilla.ts'
+import App from '../../src/ui/App.svelte'
+import { seed } from '../../src/ui/board/seed.ts'
+import { Desk } from '../../src/ui/desk.ts'
+import { problemOf } from '../../src/ui/problems.ts'
+import type { Session } from '../../src/ui/session.ts'
+import '../../src/ui/theme.css'
+import { MemoryBoard } from '../unit/ui/memory-board.ts'
+
+type Replica = DatabaseStatus['replica']
+type Member = Replica['members'][number]
+
+const invite = `flotilla1-${'Kx3vQ0b-9TzLwP4n'.repeat(4)}Hs2`
+const [self, second, third, fourth] = [3170094551, 8812045077231, 502377194410, 77120331895]
+const at = (role: Replica['role'], applied: number, term = 4) => ({ role, term, commit: applied, applied })
+
+function member(id: number, position: Member['position'], more: Partial<Member> = {}): Member {
+  return { member: id, state: 'voter', connected: true, position, ...more }
+}
+
+const alone: DatabaseStatus = {
+  replica: {
+    ...at('leader', 6, 1),
+    member: self,
+    leader: self,
+    state: 'voter',
+    quorum: true,
+    revision: 3,
+    members: [member(self, at('leader', 6, 1))],
+    pendingWrites: 0,
+  },
+  adopted: [],
+  links: [],
+  signaling: 'connected',
+  failure: null,
+}
+
+const link = (peer: string, members: readonly number[], more: Partial<DatabaseStatus['links'][number]> = {}) =>
+  ({ peer, kind: 'webrtc', state: 'up', members, roundTrip: 0.4, ...more }) as const
+
+const three: DatabaseStatus = {
+  ...alone,
+  replica: {
+    ...alone.replica,
+    ...at('follower', 1482),
+    leader: second,
+    revision: 1207,
+    members: [
+      member(self, at('follower', 1482)),
+      member(second, at('leader', 1482)),
+      member(third, at('follower', 1479)),
+    ],
+  },
+  links: [link('b', [second]), link('c', [third], { kind: 'bridged', roundTrip: 12.6 })],
+}
+
+function replica(change: Partial<Replica>, more: Partial<DatabaseStatus> = {}): DatabaseStatus {
+  return { ...three, ...more, replica: { ...three.replica, ...change } }
+}
+
+const leaderLost = replica(
+  {
+    leader: 0,
+    quorum: false,
+    role: 'preCandidate',
+    members: [
+      member(self, at('preCandidate', 1482)),
+      member(second, at('leader', 1482), { connected: false }),
+      member(third, at('follower', 1479)),
+    ],
+  },
+  { links: [link('c', [third])] },
+)
+const offline = replica(
+  {
+    leader: 0,
+    quorum: false,
+    role: 'preCandidate',
+    members: [
+      member(self, at('preCandidate', 1482)),
+      member(second, at('leader', 1482), { connected: false }),
+      member(third, at('follower', 1479), { connected: false }),
+    ],
+  },
+  { links: [], signaling: 'disconnected' },
+)
+const joining: DatabaseStatus = {
+  ...alone,
+  replica: {
+    ...alone.replica,
+    ...at('follower', 0, 0),
+    leader: 0,
+    state: 'joining',
+    quorum: false,
+    revision: 1,
+    members: [],
+  },
+}
+const learner = replica(
+  {
+    members: [
+      member(self, at('follower', 1482)),
+      member(second, at('leader', 1482)),
+      member(third, at('follower', 1479)),
+      member(fourth, at('follower', 310), { state: 'learner' }),
+      member(6634, null, { state: 'learner', connected: false }),
+    ],
+  },
+  { adopted: [fourth], links: [link('b', [second]), link('c', [third], { kind: 'relay', roundTrip: 184 })] },
+)
+
+type Stage = { board: MemoryBoard; desk: Desk }
+
+async function open(status: DatabaseStatus, act: (stage: Stage) => unknown = () => {}): Promise<Session> {
+  const board = new MemoryBoard()
+  await seed(board, () => 0.5)
+  const desk = new Desk(board)
+  desk.board.subscribe(() => {})
+  await act({ board, desk })
+  return { kind: 'open', invite, desk, status: readable(status) }
+}
+
+const failed = (...[code, message]: ConstructorParameters<typeof FlotillaError>): Promise<Session> =>
+  Promise.resolve({ kind: 'failed', problem: problemOf(new FlotillaError(code, message)) })
+
+function card(desk: Desk, id: string) {
+  let found = null
+  desk.board.subscribe(({ lists }) => {
+    found = lists.flatMap(({ cards }) => cards).find(candidate => candidate.id === id) ?? null
+  })()
+  if (!found) throw new Error(`No card ${id}`)
+  return found
+}
+
+const states: Record<string, () => Promise<Session>> = {
+  founding: async () => ({ kind: 'starting', how: 'found' }),
+  opening: async () => ({ kind: 'starting', how: 'open' }),
+  joining: () => open(joining),
+  'joining-server-away': () => open({ ...joining, signaling: 'disconnected' }),
+  alone: () => open(alone),
+  three: () => open(three),
+  learners: () => open(learner),
+  'leader-lost': () => open(leaderLost),
+  'server-away': () => open({ ...three, signaling: 'disconnected' }),
+  offline: () =>
+    open(offline, ({ board, desk }) => {
+      board.held = true
+      desk.addCard('todo', 'Written while nobody else can be reached')
+      desk.moveCard('doing-1', { list: 'done', index: 0 })
+    }),
+  clash: () =>
+    open(three, async ({ board, desk }) => {
+      const seen = card(desk, 'doing-1')
+      board.write('card/doing-1', { ...board.board().lists[1]?.cards[0], text: 'Looking around, with Ada' })
+      desk.editCard(seen, 'Looking around, then lunch')
+      const gone = card(desk, 'done-1')
+      board.write('card/done-1', null)
+      desk.editCard(gone, 'Found a board that needs no server at all')
+    }),
+  'too-large': () =>
+    open(three, ({ board, desk }) => {
+      board.failure = new FlotillaError('REQUEST_TOO_LARGE', 'too large')
+      desk.addCard('todo', 'A whole book, pasted into one card. '.repeat(50))
+    }),
+  undo: () => open(three, ({ desk }) => desk.deleteCard(card(desk, 'todo-2'))),
+  empty: () =>
+    open(alone, ({ board }) => {
+      for (const { key } of [...board.board().lists].map(({ id }) => ({ key: `list/${id}` }))) board.write(key, null)
+      for (const { id } of board.board().strays) board.write(`card/${id}`, null)
+    }),
+  full: () =>
+    open(three, ({ board }) => {
+      for (let list = 0; list < 6; list++) {
+        board.write(`list/x${list}`, { title: `A list with quite a long title, number ${list}`, order: `k${list}` })
+        for (let index = 0; index < 5 + list * 4; index++) {
+          const text =
+            index % 4 === 0
+              ? 'A longer card, which takes several lines to say what it has to say. '.repeat(3)
+              : 'A card'
+          board.write(`card/x${list}-${index}`, {
+            list: `x${list}`,
+            text,
+            order: `a${String(index).padStart(3, '0')}1`,
+          })
+        }
+      }
+      board.write('card/stray', { list: 'gone', text: 'Its list was deleted', order: 'a1' })
+      board.write('card/strange', 'not a card at all')
+      board.write('about', { title: 'The autumn release, and everything that was left over from the summer one' })
+    }),
+  'invite-malformed': () => failed('INVALID_INVITE', 'The invite is cut off: some of its end is missing.'),
+  'no-indexeddb': () => failed('STORAGE_UNAVAILABLE', ''),
+  'no-webrtc': () => failed('WEBRTC_UNAVAILABLE', ''),
+  'no-webrtc-alone': () => open({ ...alone, signaling: 'unavailable' }),
+  'no-web-locks': () => failed('LOCKS_UNAVAILABLE', ''),
+  insecure: () => failed('INSECURE_CONTEXT', ''),
+  'no-worker': () => failed('WORKER_UNAVAILABLE', ''),
+  'disk-full': () => open({ ...three, failure: new FlotillaError('NOSPACE', 'The quota has been exceeded.') }),
+  'log-damaged': () => failed('CORRUPT', 'Record 17 does not match its checksum.'),
+}
+
+const target = document.querySelector('#app')
+if (!target) throw new Error('The page has no #app.')
+const name = new URLSearchParams(location.search).get('state')
+const make = name === null ? undefined : states[name]
+if (make) {
+  const session = writable<Session>({ kind: 'starting', how: 'open' })
+  make().then(state => session.set(state))
+  const nothing = () => {}
+  mount(App, { target, props: { session, onNewBoard: nothing, onOpenLink: nothing, onReload: nothing } })
+} else {
+  const list = document.createElement('ul')
+  for (const state of Object.keys(states)) {
+    const entry = document.createElement('a')
+    entry.href = `?state=${state}`
+    entry.textContent = state
+    list.append(document.createElement('li'))
+    list.lastElementChild?.append(entry)
+  }
+  target.append(list)
+}
