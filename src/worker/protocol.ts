@@ -7,6 +7,8 @@ import type { ClientRequest, ClientResponse, ReplicaStatus, RequestId, WatchNoti
  * from the page's mesh (see `src/net/links-protocol.ts`).
  */
 export interface HostPorts {
+  /** The tab's random name, under which the page's mesh and the worker's links introduce it to other tabs. */
+  readonly peer: string
   readonly control: MessagePort
   readonly data: MessagePort
   readonly links: MessagePort
@@ -31,9 +33,14 @@ export interface OpenOptions {
   readonly lastMemberReleased: boolean
 }
 
+/** An error is a value here: what comlink throws across a port loses its fields. */
+export type OpenResult =
+  | { readonly ok: true; readonly member: MemberId }
+  | { readonly ok: false; readonly code: HostErrorCode; readonly message: string }
+
 export interface HostControl {
-  /** Resolves when the member runs (it may still be joining). Rejects with a `HostError`-shaped object. */
-  open(options: OpenOptions): Promise<{ member: MemberId }>
+  /** Resolves when the member runs (it may still be joining). */
+  open(options: OpenOptions): Promise<OpenResult>
   status(): Promise<HostStatus>
   /** Stops all members in good order and closes their logs. */
   close(): Promise<void>
@@ -89,5 +96,7 @@ export type HostErrorCode =
   | 'LOCKS_UNAVAILABLE'
   /** `create` for a cluster that this browser already holds. */
   | 'CLUSTER_EXISTS'
+  /** The cluster removed this member while it was away. Its log is deleted; opening again makes a new member. */
+  | 'REMOVED'
   | 'STOPPED'
   | 'INTERNAL'

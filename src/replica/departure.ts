@@ -1,0 +1,101 @@
+import type { RawNode } from '../raft/raw-node.ts'
+import type { ConfState, MemberId } from '../raft/types.ts'
+import { NONE } from '../raft/types.ts'
+import { type MembershipView, successor } from './membership.ts'
+import type { MembershipDriver } from './membership-driver.ts'
+import type { MembershipOptions } from './options.ts'
+import type { Output } from './types.ts'
+
+type Phase =
+  | { readonly phase: 'staying' }
+  | {
+      readonly phase: 'leaving'
+      readonly fate: 'demote' | 'remove'
+      readonly asked: MemberId
+      readonly askedAt: number
+    }
+  /** Without a vote, but still on the list; its owner stops it once the cluster has forgotten it. */
+  | { readonly phase: 'fading'; readonly askedAt: number }
+  | { readonly phase: 'left' }
+
+/**
+ * How a member goes without costing the others anything: a leader first sees to a successor and hands leadership over; then the
+ * new leader is asked to take the vote away; once a configuration without it is applied here, nothing depends on it.
+ * A tab does all of this while its page holds the door, so it takes no step that a round trip could save.
+ */
+export class Departure {
+  readonly #raft: RawNode
+  readonly #membership: MembershipDriver
+  readonly #self: MemberId
+  readonly #options: MembershipOptions
+  #phase: Phase = { phase: 'staying' }
+
+  constructor(raft: RawNode, membership: MembershipDriver, self: MemberId, options: MembershipOptions) {
+    this.#raft = raft
+    this.#membership = membership
+    this.#self = self
+    this.#options = options
+  }
+
+  begin(fate: 'demote' | 'remove'): void {
+    if (this.#phase.phase !== 'staying') return
+    this.#phase = { phase: 'leaving', fate, asked: NONE, askedAt: 0 }
+    this.#membership.leave(this.#self, fate)
+  }
+
+  /** Takes the next step if there is one. Returns true if raft has something to do for it. */
+  pursue(confState: ConfState, viewNow: () => MembershipView, now: number, out: Output[]): boolean {
+    const phase = this.#phase
+    const leader = this.#raft.leader
+    switch (phase.phase) {
+      case 'staying':
+      case 'left':
+        return false
+      case 'fading': {
+        if (leader === NONE || now - phase.askedAt < askAgainTicks) return false
+        this.#phase = { phase: 'fading', askedAt: now }
+        this.#ask(leader, 'remove', out)
+        return false
+      }
+      case 'leaving': {
+        const { voters, votersOutgoing } = confState
+        if (!voters.includes(this.#self) && !votersOutgoing.includes(this.#self)) return this.#left(phase.fate, out)
+        if (leader === this.#self) return this.#handOver(phase.fate, viewNow(), out)
+        if (leader !== NONE && (leader !== phase.asked || now - phase.askedAt >= askAgainTicks)) {
+          this.#phase = { ...phase, asked: leader, askedAt: now }
+          this.#ask(leader, phase.fate, out)
+        }
+        return false
+      }
+    }
+  }
+
+  #handOver(fate: 'demote' | 'remove', view: MembershipView, out: Output[]): boolean {
+    if (isAlone(view, this.#options)) return this.#left(fate, out)
+    const heir = successor(view, this.#options)
+    if (heir === null || this.#raft.transferee !== NONE) return false
+    this.#raft.transferLeader(heir)
+    return true
+  }
+
+  #ask(leader: MemberId, fate: 'demote' | 'remove', out: Output[]): void {
+    out.push({ kind: 'send', to: leader, message: { kind: 'leave', member: this.#self, fate } })
+  }
+
+  #left(fate: 'demote' | 'remove', out: Output[]): false {
+    this.#phase = fate === 'remove' ? { phase: 'fading', askedAt: 0 } : { phase: 'left' }
+    out.push({ kind: 'left' })
+    return false
+  }
+}
+
+/** A leaving member asks the leader again after this long. */
+const askAgainTicks = 4
+
+/** Nobody is left who could go on without this member. */
+function isAlone(view: MembershipView, options: MembershipOptions): boolean {
+  const { voters, learners } = view.confState
+  return [...voters, ...learners].every(
+    member => member === view.self || view.leaving.has(member) || view.silentTicks(member) > options.liveTicks,
+  )
+}

@@ -1,0 +1,72 @@
+import { assert } from '../raft/assert.ts'
+import { MemoryStorage } from '../raft/memory-storage.ts'
+import type { HardState, Message, Snapshot } from '../raft/types.ts'
+import type { Output, WalState, WalWrite } from './types.ts'
+
+/** A write on its way to the disk and what is to happen once it is there. */
+interface InFlight {
+  readonly id: number
+  readonly write: WalWrite
+  responses: readonly Message[]
+}
+
+/**
+ * Stands between raft's storage messages and the durable log: turns MsgStorageAppend into `persist` outputs, several of which
+ * may be under way, and mirrors in memory what has become durable, for raft to read.
+ */
+export class ReplicaLog {
+  readonly storage: MemoryStorage
+  #hardState: HardState
+  readonly #inFlight: InFlight[] = []
+  #lastId = 0
+
+  constructor(recovered: WalState, makeSnapshot: () => Snapshot) {
+    this.storage = MemoryStorage.recover(recovered, { makeSnapshot })
+    this.#hardState = this.storage.initialState().hardState
+  }
+
+  /**
+   * Starts the write that a MsgStorageAppend asks for. Where nothing but the commit index moved, none is needed (the
+   * next one carries it), but its responses still wait for the writes before it: returned if there are none.
+   */
+  append(message: Message, out: Output[]): readonly Message[] {
+    const before = this.#hardState
+    if (message.term !== 0 || message.vote !== 0 || message.commit !== 0) {
+      this.#hardState = { term: message.term, vote: message.vote, commit: message.commit }
+    }
+    const voteMoved = this.#hardState.term !== before.term || this.#hardState.vote !== before.vote
+    if (!voteMoved && message.entries.length === 0 && message.snapshot === null) {
+      const last = this.#inFlight.at(-1)
+      if (last === undefined) return message.responses
+      last.responses = [...last.responses, ...message.responses]
+      return []
+    }
+    this.#persist({ entries: message.entries, install: message.snapshot, compaction: null }, message.responses, out)
+    return []
+  }
+
+  compact(snapshot: Snapshot, compactTo: number, out: Output[]): void {
+    this.#persist({ entries: [], install: null, compaction: { snapshot, compactTo } }, [], out)
+  }
+
+  #persist(write: Omit<WalWrite, 'hardState'>, responses: readonly Message[], out: Output[]): void {
+    this.#lastId += 1
+    const full = { ...write, hardState: this.#hardState }
+    this.#inFlight.push({ id: this.#lastId, write: full, responses })
+    out.push({ kind: 'persist', id: this.#lastId, write: full })
+  }
+
+  /** The oldest write is durable. Returns it for the owner to act on, its responses to be stepped or sent. */
+  complete(id: number): { write: WalWrite; responses: readonly Message[] } {
+    const done = this.#inFlight.shift()
+    assert(done !== undefined && done.id === id, 'log writes become durable in the order they were issued')
+    const { install, entries, hardState, compaction } = done.write
+    if (install !== null) this.storage.applySnapshot(install)
+    if (entries.length > 0) this.storage.append(entries)
+    if (hardState !== null) this.storage.setHardState(hardState)
+    if (compaction !== null && compaction.compactTo >= this.storage.firstIndex()) {
+      this.storage.compact(compaction.compactTo)
+    }
+    return done
+  }
+}

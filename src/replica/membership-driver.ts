@@ -1,0 +1,123 @@
+import type { RawNode } from '../raft/raw-node.ts'
+import type { ConfState, MemberId } from '../raft/types.ts'
+import { EMPTY_BYTES } from '../raft/types.ts'
+import { type MembershipView, planMembership } from './membership.ts'
+import type { ReplicaOptions } from './options.ts'
+import type { Roster } from './roster.ts'
+import type { Position } from './types.ts'
+
+/**
+ * Carries the membership plan out while this member leads: gathers what others ask for, proposes one change at a time and waits
+ * until it is applied.
+ */
+export class MembershipDriver {
+  readonly #raft: RawNode
+  readonly #roster: Roster
+  readonly #self: MemberId
+  readonly #options: ReplicaOptions
+  readonly #joining = new Set<MemberId>()
+  readonly #leaving = new Map<MemberId, 'demote' | 'remove'>()
+  readonly #snapshotSince = new Map<MemberId, number>()
+  /** Log index of the change under way; nothing new is proposed before it is applied. */
+  #changeIndex = 0
+  #due = true
+
+  constructor(raft: RawNode, roster: Roster, self: MemberId, options: ReplicaOptions) {
+    this.#raft = raft
+    this.#roster = roster
+    this.#self = self
+    this.#options = options
+  }
+
+  join(member: MemberId): void {
+    if (this.#joining.size >= joiningMax && !this.#joining.has(member)) return
+    this.#joining.add(member)
+    this.#due = true
+  }
+
+  leave(member: MemberId, fate: 'demote' | 'remove'): void {
+    this.#leaving.set(member, fate)
+    this.#due = true
+  }
+
+  /** A member that said it was going is linked again: it came back. */
+  returned(member: MemberId): void {
+    if (this.#leaving.get(member) === 'demote') this.#leaving.delete(member)
+    this.#due = true
+  }
+
+  configurationChanged(): void {
+    this.#due = true
+  }
+
+  leaderChanged(leading: boolean): void {
+    // A new leader first commits an entry of its own term (Raft single-server membership bug, raft-dev 2015).
+    this.#changeIndex = leading ? this.#raft.status().lastIndex : 0
+    this.#due = true
+    this.#snapshotSince.clear()
+    if (leading) return
+    this.#joining.clear()
+    for (const member of [...this.#leaving.keys()]) if (member !== this.#self) this.#leaving.delete(member)
+  }
+
+  tick(now: number): void {
+    this.#due = true
+    if (this.#raft.role === 'leader') this.#giveUpLostSnapshots(now)
+  }
+
+  /** Silence, lag and wishes, as the plan wants to see them. */
+  view(confState: ConfState, now: number): MembershipView {
+    const { lastIndex, progress } = this.#raft.status()
+    return {
+      self: this.#self,
+      confState,
+      joining: this.#joining,
+      leaving: this.#leaving,
+      silentTicks: member => this.#roster.silentTicks(member, now),
+      lag: member => lastIndex - (progress.get(member)?.match ?? 0),
+    }
+  }
+
+  /** Returns true if it proposed something. */
+  drive(confState: ConfState, applied: number, now: number): boolean {
+    if (!this.#due || this.#raft.role !== 'leader' || applied < this.#changeIndex) return false
+    this.#due = false
+    const members = new Set([...confState.voters, ...confState.votersOutgoing, ...confState.learners])
+    for (const member of members) this.#joining.delete(member)
+    for (const member of [...this.#leaving.keys()]) if (!members.has(member)) this.#leaving.delete(member)
+    const changes = planMembership(this.view(confState, now), this.#options.membership)
+    if (changes.length === 0) return false
+    if (this.#raft.proposeConfChange({ transition: 'auto', changes, context: EMPTY_BYTES }) === 'dropped') return false
+    this.#changeIndex = this.#raft.status().lastIndex
+    return true
+  }
+
+  /**
+   * A member that has applied entries but is in no configuration the leader knows was removed while it was away; raft says
+   * nothing to those it does not know, so somebody must tell it.
+   */
+  isForgotten(member: MemberId, position: Position, confState: ConfState, applied: number): boolean {
+    if (this.#raft.role !== 'leader' || applied < this.#raft.commit) return false
+    const { voters, votersOutgoing, learners } = confState
+    if (voters.includes(member) || votersOutgoing.includes(member) || learners.includes(member)) return false
+    return position.applied > 0 && position.applied <= applied
+  }
+
+  /** Raft waits for word of a snapshot's arrival; where none comes, it was lost and is sent again. */
+  #giveUpLostSnapshots(now: number): void {
+    for (const [member, progress] of this.#raft.status().progress) {
+      if (progress.state !== 'snapshot') {
+        this.#snapshotSince.delete(member)
+        continue
+      }
+      const since = this.#snapshotSince.get(member) ?? now
+      this.#snapshotSince.set(member, since)
+      if (now - since < this.#options.snapshotTicksMax) continue
+      this.#snapshotSince.delete(member)
+      this.#raft.reportSnapshot(member, 'failure')
+    }
+  }
+}
+
+/** Strangers remembered while they wait to be let in; more simply ask again. */
+const joiningMax = 1_000

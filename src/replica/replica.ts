@@ -1,0 +1,521 @@
+import { decodeConfChange } from '../raft/conf-change.ts'
+import { RaftError } from '../raft/errors.ts'
+import { RawNode } from '../raft/raw-node.ts'
+import type { ConfState, Entry, MemberId, Message, Snapshot } from '../raft/types.ts'
+import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE } from '../raft/types.ts'
+import { decodeCommand, encodeCommand } from '../store/command-codec.ts'
+import { Store } from '../store/store.ts'
+import type { CommandResult } from '../store/types.ts'
+import { StoreError } from '../store/types.ts'
+import { Departure } from './departure.ts'
+import { ReplicaLog } from './log.ts'
+import { MembershipDriver } from './membership-driver.ts'
+import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
+import { type PendingRead, PendingReads } from './reads.ts'
+import { Roster } from './roster.ts'
+import type {
+  ClientRequest,
+  ClientResponse,
+  Input,
+  MemberState,
+  Output,
+  PeerMessage,
+  Position,
+  ReplicaStatus,
+  RequestId,
+  WalState,
+} from './types.ts'
+import { PendingWrites } from './writes.ts'
+
+export interface ReplicaConfig {
+  readonly member: MemberId
+  /** What the log held when it was opened; for a new member, `emptyState()` or what `foundingWrite()` made. */
+  readonly recovered: WalState
+  /** In [0, 1). The only source of chance. */
+  readonly random: () => number
+  readonly options?: ReplicaOptions
+}
+
+/**
+ * One member of a cluster, sans I/O. Its owner's duties:
+ *
+ * 1. hand in everything that happens, a turn's worth at a time (`handle`): all inputs that are there, then once the outputs;
+ * 2. carry out the outputs in order. A `persist` may run on while later ones are issued, but they must become durable in
+ *    the order of their ids, each reported by one `walDone`; after a failed one the replica must not be used again;
+ * 3. `send` may lose or repeat messages, but not corrupt them; the order between two members should be kept;
+ * 4. one `tick` for each tick of the clock; `resume` instead if the clock jumped.
+ */
+export class Replica {
+  readonly member: MemberId
+  readonly #options: ReplicaOptions
+  readonly #random: () => number
+  readonly #raft: RawNode
+  readonly #log: ReplicaLog
+  readonly #store: Store
+  readonly #writes = new PendingWrites()
+  readonly #reads: PendingReads
+  readonly #roster: Roster
+  readonly #membership: MembershipDriver
+  readonly #departure: Departure
+  readonly #watches = new Set<RequestId>()
+  /** Local reads and watches of a member that has not been given the cluster's state yet. */
+  #deferred: { id: RequestId; request: ClientRequest }[] = []
+  #out: Output[] = []
+  #confState: ConfState
+  #applied: number
+  #appliedTerm: number
+  #now = 0
+  #leaderHeardAt = 0
+  #lastLeader: MemberId = NONE
+  #lastTerm = 0
+  #reproposeAt: number | null = null
+  #campaignAt: number | null = null
+  #snapshotBytes = 0
+  #logBytes = 0
+  #statusKey = ''
+
+  constructor(config: ReplicaConfig) {
+    const { member, recovered, random } = config
+    const options = config.options ?? defaultReplicaOptions
+    this.member = member
+    this.#options = options
+    this.#random = random
+    this.#store = recovered.snapshot === null ? new Store() : Store.restore(recovered.snapshot.data)
+    this.#confState = recovered.snapshot?.metadata.confState ?? emptyConfState
+    this.#applied = recovered.snapshot?.metadata.index ?? 0
+    this.#appliedTerm = recovered.snapshot?.metadata.term ?? 0
+    this.#snapshotBytes = recovered.snapshot?.data.length ?? 0
+    this.#log = new ReplicaLog(recovered, () => this.#makeSnapshot())
+    this.#reads = new PendingReads(member)
+    this.#roster = new Roster(member)
+    this.#raft = new RawNode({
+      id: member,
+      storage: this.#log.storage,
+      applied: this.#applied,
+      asyncStorageWrites: true,
+      electionTicks: options.electionTicks,
+      heartbeatTicks: options.heartbeatTicks,
+      maxSizePerMessageBytes: options.appendBytesMax,
+      maxUncommittedBytes: options.uncommittedBytesMax,
+      maxInflightMessages: options.inflightMessagesMax,
+      maxInflightBytes: options.inflightBytesMax,
+      checkQuorum: true,
+      preVote: true,
+      stepDownOnRemoval: true,
+      random,
+    })
+    this.#membership = new MembershipDriver(this.#raft, this.#roster, member, options)
+    this.#departure = new Departure(this.#raft, this.#membership, member, options.membership)
+    // The only voter has nobody to wait for.
+    if (isSoleVoter(this.#confState, member)) this.#raft.campaign()
+  }
+
+  /** One turn: everything that happened since the last one, then all that follows from it. */
+  handle(inputs: readonly Input[]): Output[] {
+    this.#out = []
+    for (const input of inputs) this.#take(input)
+    this.#propose()
+    this.#drainRaft()
+    this.#serveReads()
+    if (this.#membership.drive(this.#confState, this.#applied, this.#now)) this.#drainRaft()
+    const view = () => this.#membership.view(this.#confState, this.#now)
+    if (this.#departure.pursue(this.#confState, view, this.#now, this.#out)) this.#drainRaft()
+    this.#notify()
+    this.#reportStatus()
+    return this.#out
+  }
+
+  #take(input: Input): void {
+    switch (input.kind) {
+      case 'tick':
+        this.#tick()
+        return
+      case 'message':
+        this.#receive(input.from, input.message)
+        return
+      case 'walDone':
+        this.#completeWrite(input.id)
+        return
+      case 'request':
+        this.#request(input.id, input.request)
+        return
+      case 'cancel':
+        this.#reads.cancel(input.id)
+        this.#deferred = this.#deferred.filter(deferred => deferred.id !== input.id)
+        if (this.#watches.delete(input.id)) this.#store.unwatch(input.id)
+        return
+      case 'credit':
+        if (this.#watches.has(input.id)) this.#store.credit(input.id, input.batches)
+        return
+      case 'peerUp':
+        this.#peerUp(input.member)
+        return
+      case 'peerDown':
+        this.#peerDown(input.member)
+        return
+      case 'resume':
+        // The time did pass for everyone else. Two election timeouts of silence make a leader give up (check-quorum).
+        for (let tick = 0; tick < 2 * this.#options.electionTicks; tick += 1) this.#raft.tick()
+        this.#now += 2 * this.#options.electionTicks
+        this.#reads.restart()
+        return
+      case 'leave':
+        this.#departure.begin(input.fate)
+        return
+      default:
+        input satisfies never
+    }
+  }
+
+  #tick(): void {
+    this.#now += 1
+    this.#raft.tick()
+    this.#reads.tick(this.#options.retryTicks)
+    if (this.#reproposeAt !== null && this.#now >= this.#reproposeAt) this.#repropose()
+    if (this.#campaignAt !== null && this.#now >= this.#campaignAt) {
+      this.#campaignAt = null
+      if (this.#raft.leader === NONE) this.#raft.campaign()
+    }
+    this.#membership.tick(this.#now)
+    if (this.#now % this.#options.gossipTicks === 0) {
+      this.#gossip()
+      this.#askToJoin()
+    }
+  }
+
+  #receive(from: MemberId, message: PeerMessage): void {
+    this.#roster.heard(from, this.#now)
+    switch (message.kind) {
+      case 'raft':
+        if (from === this.#raft.leader) this.#leaderHeardAt = this.#now
+        this.#step(message.message)
+        return
+      case 'join':
+        if (this.#raft.role === 'leader') this.#membership.join(message.member)
+        else this.#passOn(from, message)
+        return
+      case 'leave':
+        if (this.#raft.role === 'leader') this.#membership.leave(message.member, message.fate)
+        else this.#passOn(from, message)
+        return
+      case 'gossip':
+        this.#roster.place(from, message.position)
+        if (this.#membership.isForgotten(from, message.position, this.#confState, this.#applied)) {
+          this.#send(from, { kind: 'removed', member: from })
+        }
+        return
+      case 'removed':
+        if (message.member === this.member) this.#out.push({ kind: 'removed' })
+        return
+      default:
+        message satisfies never
+    }
+  }
+
+  /** Raft refuses messages from members it does not know and proposals nobody can take: to the network they are lost. */
+  #step(message: Message): void {
+    try {
+      this.#raft.step(message)
+    } catch (error) {
+      if (!(error instanceof RaftError)) throw error
+    }
+  }
+
+  /** To the leader, at most once on the way, so that two members with old news can't send it round in circles. */
+  #passOn(from: MemberId, message: PeerMessage & { member: MemberId }): void {
+    const leader = this.#raft.leader
+    if (from === message.member && leader !== NONE && leader !== this.member) this.#send(leader, message)
+  }
+
+  #peerUp(member: MemberId): void {
+    this.#roster.up(member, this.#now)
+    this.#membership.returned(member)
+    this.#send(member, { kind: 'gossip', position: this.#position() })
+    this.#askToJoin()
+    if (this.#raft.leader === NONE) this.#scheduleCampaign()
+  }
+
+  #peerDown(member: MemberId): void {
+    this.#roster.down(member)
+    this.#raft.reportUnreachable(member)
+    if (this.#raft.leader === member) {
+      // No need to wait for the timeout: the pre-vote asks the others whether they have lost it too.
+      this.#raft.forgetLeader()
+      this.#scheduleCampaign()
+    }
+  }
+
+  /** A pre-vote soon, at a moment of chance so that not all ask at once; the election timeout remains as the fallback. */
+  #scheduleCampaign(): void {
+    const { voters } = this.#confState
+    const reachable = voters.filter(voter => voter === this.member || this.#roster.connected.has(voter))
+    if (!voters.includes(this.member) || reachable.length <= voters.length / 2) return
+    this.#campaignAt ??= this.#now + 1 + Math.floor(this.#random() * campaignSpreadTicks)
+  }
+
+  #request(id: RequestId, request: ClientRequest): void {
+    if (this.#applied === 0 && (request.kind === 'watch' || (request.kind === 'range' && request.serializable))) {
+      // There is no state yet to read from or to watch.
+      this.#deferred.push({ id, request })
+      return
+    }
+    switch (request.kind) {
+      case 'write':
+        this.#writes.add(id, request.command, encodeCommand(request.command))
+        return
+      case 'range':
+        if (request.serializable) this.#serve({ id, request: request.request })
+        else this.#reads.add({ id, request: request.request })
+        return
+      case 'watch':
+        this.#watches.add(id)
+        this.#store.watch(id, request.request)
+        this.#out.push({ kind: 'notify', id, notification: { kind: 'created', revision: this.#store.revision } })
+        return
+      default:
+        request satisfies never
+    }
+  }
+
+  #propose(): void {
+    const leader = this.#raft.leader
+    if (leader !== this.#lastLeader || this.#raft.term !== this.#lastTerm) {
+      this.#lastLeader = leader
+      this.#lastTerm = this.#raft.term
+      this.#leaderHeardAt = this.#now
+      this.#repropose()
+      this.#reads.restart()
+      if (leader === this.member) this.#roster.startCounting(this.#now, this.#options.membership.liveTicks)
+      this.#membership.leaderChanged(leader === this.member)
+      this.#gossip()
+    }
+    if (leader === NONE) return
+    if (this.#writes.unproposed.length > 0 && this.#raft.propose(...this.#writes.unproposed) === 'ok') {
+      this.#writes.markProposed()
+      this.#reproposeAt = this.#now + this.#options.retryTicks
+    }
+    const context = this.#reads.begin()
+    if (context !== null) this.#raft.readIndex(context)
+  }
+
+  #repropose(): void {
+    this.#reproposeAt = null
+    this.#writes.repropose()
+  }
+
+  #drainRaft(): void {
+    while (this.#raft.hasReady()) {
+      const ready = this.#raft.ready()
+      for (const { requestContext, index } of ready.readStates) this.#reads.confirm(requestContext, index)
+      for (const message of ready.messages) this.#dispatch(message)
+      // What raft did may have made a leader known, and with it proposals possible.
+      this.#propose()
+    }
+  }
+
+  #dispatch(message: Message): void {
+    switch (message.to) {
+      case LOCAL_APPEND_THREAD:
+        this.#respond(this.#log.append(message, this.#out))
+        return
+      case LOCAL_APPLY_THREAD:
+        for (const entry of message.entries) this.#apply(entry)
+        this.#respond(message.responses)
+        this.#compactIfDue()
+        return
+      case this.member:
+        this.#raft.step(message)
+        return
+      default:
+        this.#send(message.to, { kind: 'raft', message })
+        return
+    }
+  }
+
+  #respond(responses: readonly Message[]): void {
+    for (const response of responses) this.#dispatch(response)
+  }
+
+  #completeWrite(id: number): void {
+    const { write, responses } = this.#log.complete(id)
+    if (write.install !== null) this.#installed(write.install)
+    for (const entry of write.entries) this.#logBytes += entry.data.length + entryOverheadBytes
+    this.#respond(responses)
+  }
+
+  /** A snapshot from the leader took the place of the entries up to its index. */
+  #installed(snapshot: Snapshot): void {
+    this.#store.install(snapshot.data)
+    this.#confState = snapshot.metadata.confState
+    this.#applied = snapshot.metadata.index
+    this.#appliedTerm = snapshot.metadata.term
+    this.#snapshotBytes = snapshot.data.length
+    this.#logBytes = 0
+    this.#roster.retain(this.#confState)
+    const deferred = this.#deferred
+    this.#deferred = []
+    for (const { id, request } of deferred) this.#request(id, request)
+    for (const { id, result } of this.#writes.reconcile((client, seq) => this.#store.resultOf(client, seq))) {
+      if (result === 'forgotten') {
+        this.#answer(id, {
+          ok: false,
+          code: 'UNAVAILABLE',
+          message: 'the result of this write is no longer known',
+          outcome: 'unknown',
+        })
+      } else this.#answer(id, toResponse(result))
+    }
+  }
+
+  #apply(entry: Entry): void {
+    this.#applied = entry.index
+    this.#appliedTerm = entry.term
+    if (entry.type !== 'normal') {
+      this.#confState = this.#raft.applyConfChange(decodeConfChange(entry.data))
+      this.#roster.retain(this.#confState)
+      this.#membership.configurationChanged()
+      return
+    }
+    if (entry.data.length === 0) return
+    const command = decodeCommand(entry.data)
+    const result = this.#store.apply(command)
+    if (!result.ok && result.code === 'GAP') {
+      // An earlier write of this client was lost on its way to the leader; all will be sent again, in order.
+      if (this.#writes.size > 0) this.#reproposeAt = this.#now + 1
+      return
+    }
+    const id = this.#writes.settle(command.clientId, command.seq)
+    if (id !== null) this.#answer(id, toResponse(result))
+  }
+
+  #serveReads(): void {
+    for (const read of this.#reads.takeServable(this.#applied)) this.#serve(read)
+  }
+
+  #serve({ id, request }: PendingRead): void {
+    try {
+      this.#answer(id, { ok: true, response: this.#store.range(request) })
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error
+      this.#answer(id, { ok: false, code: error.code, message: error.message, outcome: 'definite' })
+    }
+  }
+
+  #answer(id: RequestId, response: ClientResponse): void {
+    this.#out.push({ kind: 'respond', id, response })
+  }
+
+  #notify(): void {
+    for (const delivery of this.#store.drainWatches()) {
+      const { id } = delivery
+      if ('batches' in delivery) {
+        this.#out.push({ kind: 'notify', id, notification: { kind: 'events', batches: delivery.batches } })
+      } else {
+        this.#watches.delete(id)
+        this.#out.push({
+          kind: 'notify',
+          id,
+          notification: { kind: 'compacted', compactRevision: delivery.compactRevision },
+        })
+      }
+    }
+  }
+
+  #makeSnapshot(): Snapshot {
+    return {
+      metadata: { confState: this.#confState, index: this.#applied, term: this.#appliedTerm },
+      data: this.#store.snapshot(),
+    }
+  }
+
+  /** The log may grow as large as the state it leads to: then writing a snapshot costs a constant factor of the log. */
+  #compactIfDue(): void {
+    if (this.#logBytes < Math.max(this.#options.compactionBytesMin, this.#snapshotBytes)) return
+    const snapshot = this.#makeSnapshot()
+    this.#snapshotBytes = snapshot.data.length
+    this.#logBytes = 0
+    this.#log.compact(snapshot, Math.max(0, this.#applied - this.#options.compactionTrailingEntries), this.#out)
+  }
+
+  #send(to: MemberId, message: PeerMessage): void {
+    this.#out.push({ kind: 'send', to, message })
+  }
+
+  #gossip(): void {
+    const position = this.#position()
+    for (const member of this.#roster.connected) this.#send(member, { kind: 'gossip', position })
+  }
+
+  /** A stranger asks whoever it is linked to; the request finds the leader from there. */
+  #askToJoin(): void {
+    if (this.#state() !== 'joining') return
+    for (const member of this.#roster.connected) this.#send(member, { kind: 'join', member: this.member })
+  }
+
+  #position(): Position {
+    return { role: this.#raft.role, term: this.#raft.term, commit: this.#raft.commit, applied: this.#applied }
+  }
+
+  #state(): MemberState | 'joining' {
+    const { voters, votersOutgoing, learners } = this.#confState
+    if (voters.includes(this.member) || votersOutgoing.includes(this.member)) return 'voter'
+    return learners.includes(this.member) ? 'learner' : 'joining'
+  }
+
+  #hasQuorum(): boolean {
+    const leader = this.#raft.leader
+    if (leader === NONE) return false
+    // A learner never calls an election, so it would believe in a lost leader for ever.
+    return leader === this.member || this.#now - this.#leaderHeardAt <= 2 * this.#options.electionTicks
+  }
+
+  status(): ReplicaStatus {
+    const position = this.#position()
+    return {
+      ...position,
+      member: this.member,
+      leader: this.#raft.leader,
+      state: this.#state(),
+      quorum: this.#hasQuorum(),
+      revision: this.#store.revision,
+      members: this.#roster.table(this.#confState, position),
+      pendingWrites: this.#writes.size,
+    }
+  }
+
+  /** A running digest of the applied state, equal on all members that applied as much. */
+  get stateHash(): number {
+    return this.#store.hash
+  }
+
+  #reportStatus(): void {
+    const { role, term, leader } = this.#raft
+    const key = `${role} ${term} ${leader} ${this.#applied} ${this.#hasQuorum()} ${this.#writes.size} ${this.#roster.version}`
+    if (key === this.#statusKey) return
+    this.#statusKey = key
+    this.#out.push({ kind: 'statusChanged' })
+  }
+}
+
+/** Pre-votes after a lost connection are spread over this many ticks. */
+const campaignSpreadTicks = 4
+/** What an entry costs beside its payload, roughly, in the log. */
+const entryOverheadBytes = 32
+
+const emptyConfState: ConfState = {
+  voters: [],
+  learners: [],
+  votersOutgoing: [],
+  learnersNext: [],
+  autoLeave: false,
+}
+
+function isSoleVoter({ voters, votersOutgoing }: ConfState, member: MemberId): boolean {
+  return voters.length === 1 && voters[0] === member && votersOutgoing.length === 0
+}
+
+function toResponse(result: CommandResult): ClientResponse {
+  return result.ok
+    ? { ok: true, response: result.response }
+    : { ok: false, code: result.code, message: result.message, outcome: 'definite' }
+}

@@ -1,0 +1,82 @@
+import type { ConfState, MemberId } from '../raft/types.ts'
+import type { MemberStatus, Position } from './types.ts'
+
+/** What this member knows of the others by hearing from them, apart from the log: who is linked, who spoke when. */
+export class Roster {
+  readonly #self: MemberId
+  readonly #connected = new Set<MemberId>()
+  readonly #heardAt = new Map<MemberId, number>()
+  readonly #positions = new Map<MemberId, Position>()
+  /** Rises with every change a person would see. */
+  version = 0
+
+  constructor(self: MemberId) {
+    this.#self = self
+  }
+
+  get connected(): ReadonlySet<MemberId> {
+    return this.#connected
+  }
+
+  up(member: MemberId, now: number): void {
+    this.#connected.add(member)
+    this.#heardAt.set(member, now)
+    this.version += 1
+  }
+
+  down(member: MemberId): void {
+    this.#connected.delete(member)
+    this.version += 1
+  }
+
+  heard(member: MemberId, now: number): void {
+    this.#heardAt.set(member, now)
+  }
+
+  place(member: MemberId, position: Position): void {
+    this.#positions.set(member, position)
+    this.version += 1
+  }
+
+  /**
+   * A new leader starts to count silence: members it is linked to are given a fresh start, the others are at once not
+   * counted on, but keep what they have for the usual time.
+   */
+  startCounting(now: number, liveTicks: number): void {
+    for (const member of [...this.#heardAt.keys()]) {
+      this.#heardAt.set(member, this.#connected.has(member) ? now : now - liveTicks - 1)
+    }
+    this.#countingSince = now - liveTicks - 1
+  }
+
+  #countingSince = 0
+
+  silentTicks(member: MemberId, now: number): number {
+    if (member === this.#self) return 0
+    return now - (this.#heardAt.get(member) ?? this.#countingSince)
+  }
+
+  /** Forget members that are neither linked nor in the configuration, so that the maps stay as small as the cluster. */
+  retain(confState: ConfState): void {
+    const members = new Set([...confState.voters, ...confState.votersOutgoing, ...confState.learners])
+    for (const map of [this.#heardAt, this.#positions]) {
+      for (const member of [...map.keys()]) {
+        if (!members.has(member) && !this.#connected.has(member)) map.delete(member)
+      }
+    }
+    this.version += 1
+  }
+
+  table(confState: ConfState, own: Position): MemberStatus[] {
+    const voters = new Set([...confState.voters, ...confState.votersOutgoing])
+    const learners = confState.learners.filter(member => !voters.has(member))
+    return [...voters, ...learners]
+      .sort((a, b) => a - b)
+      .map(member => ({
+        member,
+        state: voters.has(member) ? ('voter' as const) : ('learner' as const),
+        connected: member === this.#self || this.#connected.has(member),
+        position: member === this.#self ? own : (this.#positions.get(member) ?? null),
+      }))
+  }
+}

@@ -1,0 +1,87 @@
+import type { Command, CommandResult } from '../store/types.ts'
+import type { RequestId } from './types.ts'
+
+interface PendingWrite {
+  readonly id: RequestId
+  readonly seq: number
+  readonly data: Uint8Array
+}
+
+/**
+ * The writes of this member's clients that it has not applied yet, in the order they were issued.
+ *
+ * A write is answered by this member's own application of it, not by a word from the leader: then it is visible here
+ * too, and an answer cannot be lost on the way. What can be lost is the proposal, so everything unapplied is proposed again
+ * after a change of leader or a long silence; the store's sessions make the repetition harmless.
+ */
+export class PendingWrites {
+  readonly #clients = new Map<string, Map<number, PendingWrite>>()
+  #unproposed: Uint8Array[] = []
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** What should be proposed next, oldest first. */
+  get unproposed(): readonly Uint8Array[] {
+    return this.#unproposed
+  }
+
+  markProposed(): void {
+    this.#unproposed = []
+  }
+
+  add(id: RequestId, command: Command, data: Uint8Array): void {
+    let writes = this.#clients.get(command.clientId)
+    if (writes === undefined) {
+      writes = new Map()
+      this.#clients.set(command.clientId, writes)
+    }
+    const write = { id, seq: command.seq, data }
+    if (!writes.has(command.seq)) this.#size += 1
+    writes.set(command.seq, write)
+    this.#unproposed.push(data)
+  }
+
+  /** Everything not applied is to be proposed again, each client's writes in the order of their numbers. */
+  repropose(): void {
+    this.#unproposed = []
+    for (const writes of this.#clients.values()) {
+      const ordered = [...writes.values()].sort((a, b) => a.seq - b.seq)
+      for (const { data } of ordered) this.#unproposed.push(data)
+    }
+  }
+
+  /** The command was applied: the request to answer, if it was ours and still open. */
+  settle(clientId: string, seq: number): RequestId | null {
+    const writes = this.#clients.get(clientId)
+    const write = writes?.get(seq)
+    if (writes === undefined || write === undefined) return null
+    writes.delete(seq)
+    if (writes.size === 0) this.#clients.delete(clientId)
+    this.#size -= 1
+    return write.id
+  }
+
+  /**
+   * After a snapshot took the place of entries: what became of the writes that may have been among them, by the results
+   * the snapshot remembers.
+   */
+  reconcile(resultOf: (clientId: string, seq: number) => CommandResult | 'unknown' | 'forgotten'): {
+    id: RequestId
+    result: CommandResult | 'forgotten'
+  }[] {
+    const settled: { id: RequestId; result: CommandResult | 'forgotten' }[] = []
+    for (const [clientId, writes] of [...this.#clients]) {
+      for (const { seq } of [...writes.values()]) {
+        const result = resultOf(clientId, seq)
+        if (result === 'unknown') continue
+        const id = this.settle(clientId, seq)
+        if (id !== null) settled.push({ id, result })
+      }
+    }
+    this.repropose()
+    return settled
+  }
+}

@@ -1,0 +1,388 @@
+import type { Links } from '../net/worker/links.ts'
+import type { MemberId } from '../raft/types.ts'
+import { emptyState, foundingWrite } from '../replica/founding.ts'
+import { type Output, type PeerMessage, WalError, type WalWrite } from '../replica/types.ts'
+import { createWal, listMembers, openWal } from '../wal/idb-wal.ts'
+import { startClock } from './clock.ts'
+import { HostedMember } from './hosted-member.ts'
+import { claim, claimReleased, type Identity, newMemberId } from './identity.ts'
+import type { FromHost, HostControl, HostErrorCode, HostStatus, OpenOptions, OpenResult, ToHost } from './protocol.ts'
+import { StatusPost } from './status-post.ts'
+import { Turns } from './turns.ts'
+
+type TurnMessage = Extract<FromHost, { type: 'turn' }>
+type Phase =
+  | { readonly phase: 'closed' }
+  | { readonly phase: 'open'; readonly primary: HostedMember; readonly clusterId: string }
+  | { readonly phase: 'failed'; readonly code: HostErrorCode; readonly message: string }
+
+/** How long `close()` lets a member hand over before it stops all the same. */
+const farewellMs = 1_000
+
+/**
+ * One tab's host: the member that serves this tab's page, the orphans this tab has adopted, and everything they need of the
+ * world. All of them take their turns together.
+ */
+export class Host implements HostControl {
+  readonly #post: (message: FromHost) => void
+  readonly #door: Int32Array | null
+  readonly #links: Links
+  readonly #turns = new Turns(() => this.#turn())
+  readonly #status = new StatusPost(() => this.#postStatus())
+  readonly #members = new Map<MemberId, HostedMember>()
+  readonly #linked = new Set<MemberId>()
+  #phase: Phase = { phase: 'closed' }
+  #stopClock: () => void = () => {}
+  #onAllLeft: () => void = () => {}
+  #responses: TurnMessage['responses'][number][] = []
+  #notifications: TurnMessage['notifications'][number][] = []
+
+  constructor(options: {
+    post: (message: FromHost) => void
+    door: SharedArrayBuffer | null
+    makeLinks: (handlers: LinkHandlers) => Links
+  }) {
+    this.#post = options.post
+    this.#door = options.door === null ? null : new Int32Array(options.door)
+    this.#links = options.makeLinks({
+      onUp: member => {
+        this.#linked.add(member)
+        for (const hosted of this.#members.values()) this.#push(hosted, { kind: 'peerUp', member })
+      },
+      onDown: member => {
+        this.#linked.delete(member)
+        for (const hosted of this.#members.values()) this.#push(hosted, { kind: 'peerDown', member })
+      },
+      onMessage: (from, to, message) => this.#deliver(from, to, message),
+      onChange: () => this.#status.due(),
+    })
+  }
+
+  async open(options: OpenOptions): Promise<OpenResult> {
+    try {
+      const [first, ...orphans] = await this.#claimMembers(options)
+      const primary = first ?? (await this.#newMember(options.clusterId, 'join'))
+      this.#phase = { phase: 'open', primary, clusterId: options.clusterId }
+      this.#host(primary)
+      for (const orphan of orphans) {
+        this.#host(orphan)
+        this.#push(orphan, { kind: 'leave', fate: 'remove' })
+      }
+      this.#stopClock = startClock(
+        ticks => this.#pushToAll(Array.from({ length: ticks }, () => ({ kind: 'tick' }))),
+        () => this.#pushToAll([{ kind: 'resume' }]),
+      )
+      this.#status.due()
+      return { ok: true, member: primary.id }
+    } catch (error) {
+      const { code, message } = failureOf(error)
+      this.#phase = { phase: 'failed', code, message }
+      return { ok: false, code, message }
+    }
+  }
+
+  async status(): Promise<HostStatus> {
+    const status = this.#currentStatus()
+    if (status === null) throw new Error('the member is not open')
+    return status
+  }
+
+  async close(): Promise<void> {
+    if (this.#phase.phase === 'open') {
+      const allLeft = new Promise<void>(resolve => {
+        this.#onAllLeft = resolve
+      })
+      this.#leave()
+      await Promise.race([allLeft, new Promise(resolve => setTimeout(resolve, farewellMs))])
+    }
+    this.#stop({ phase: 'closed' })
+    await Promise.all([...this.#members.values()].map(member => member.close()))
+    this.#members.clear()
+  }
+
+  receive(message: ToHost): void {
+    const phase = this.#phase
+    if (phase.phase !== 'open') {
+      if (message.type === 'requests') this.#refuse(message)
+      return
+    }
+    switch (message.type) {
+      case 'requests':
+        for (const { id, request } of message.requests) this.#push(phase.primary, { kind: 'request', id, request })
+        return
+      case 'cancel':
+        for (const id of message.ids) this.#push(phase.primary, { kind: 'cancel', id })
+        return
+      case 'credit':
+        this.#push(phase.primary, { kind: 'credit', id: message.id, batches: message.batches })
+        return
+      case 'leave':
+        this.#leave()
+        return
+    }
+  }
+
+  #refuse(message: Extract<ToHost, { type: 'requests' }>): void {
+    const why = this.#phase.phase === 'failed' ? this.#phase.message : 'the member is closed'
+    const response = { ok: false, code: 'STOPPED', message: why, outcome: 'definite' } as const
+    this.#post({
+      type: 'turn',
+      responses: message.requests.map(({ id }) => ({ id, response })),
+      notifications: [],
+    })
+  }
+
+  /** The members of this cluster that this browser holds and nobody speaks for; the one to serve the page comes first. */
+  async #claimMembers(options: OpenOptions): Promise<HostedMember[]> {
+    const { clusterId, lastMember } = options
+    const known = await listMembers(clusterId)
+    if (options.mode === 'create') {
+      if (known.length > 0) throw new HostFailure('CLUSTER_EXISTS', 'this browser already holds that cluster')
+      return [await this.#newMember(clusterId, 'found')]
+    }
+    const identities: Identity[] = []
+    // This tab's own member first: its lock may still be on its way out with the page before.
+    if (lastMember !== null && options.lastMemberReleased && known.includes(lastMember)) {
+      const own = await claimReleased(clusterId, lastMember)
+      if (own !== null) return [await this.#resume(clusterId, own)]
+    }
+    for (const member of known) {
+      const identity = await claim(clusterId, member)
+      if (identity !== null) identities.push(identity)
+    }
+    const opened = await Promise.allSettled(identities.map(identity => this.#resume(clusterId, identity)))
+    const members = opened.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
+    const failed = opened.find(result => result.status === 'rejected')
+    // A damaged log beside a sound one costs a vote, which the cluster will replace; alone, it is for a person to know.
+    if (members.length === 0 && failed !== undefined) throw failed.reason
+    return members.sort((a, b) => Number(b.id === lastMember) - Number(a.id === lastMember) || compareProgress(a, b))
+  }
+
+  async #resume(clusterId: string, identity: Identity): Promise<HostedMember> {
+    try {
+      return new HostedMember(identity, await openWal({ clusterId, member: identity.member }))
+    } catch (error) {
+      identity.release()
+      throw error
+    }
+  }
+
+  async #newMember(clusterId: string, how: 'found' | 'join'): Promise<HostedMember> {
+    const member = newMemberId()
+    const identity = await claim(clusterId, member)
+    if (identity === null) throw new HostFailure('INTERNAL', 'two members drew the same number')
+    const initial: WalWrite =
+      how === 'found'
+        ? foundingWrite(member)
+        : { hardState: emptyState.hardState, entries: [], install: null, compaction: null }
+    return new HostedMember(identity, await createWal({ clusterId, member }, initial))
+  }
+
+  #host(member: HostedMember): void {
+    for (const other of this.#members.values()) {
+      this.#push(other, { kind: 'peerUp', member: member.id })
+      this.#push(member, { kind: 'peerUp', member: other.id })
+    }
+    for (const linked of this.#linked) this.#push(member, { kind: 'peerUp', member: linked })
+    this.#members.set(member.id, member)
+    this.#links.setMembers([...this.#members.keys()])
+    this.#turns.schedule()
+  }
+
+  #push(member: HostedMember, input: Parameters<HostedMember['push']>[0]): void {
+    member.push(input)
+    this.#turns.schedule()
+  }
+
+  #pushToAll(inputs: Parameters<HostedMember['push']>[0][]): void {
+    for (const member of this.#members.values()) for (const input of inputs) this.#push(member, input)
+  }
+
+  #deliver(from: MemberId, to: MemberId, message: PeerMessage): void {
+    const member = this.#members.get(to)
+    if (member !== undefined) this.#push(member, { kind: 'message', from, message })
+  }
+
+  #turn(): void {
+    const { phase } = this.#phase
+    if (phase !== 'open') return
+    for (const member of [...this.#members.values()]) {
+      if (this.#phase.phase !== 'open') return
+      try {
+        for (const output of member.turn()) this.#carryOut(member, output)
+      } catch (error) {
+        this.#fail(member, error)
+      }
+    }
+    this.#links.flush()
+    if (this.#responses.length > 0 || this.#notifications.length > 0) {
+      this.#post({ type: 'turn', responses: this.#responses, notifications: this.#notifications })
+      this.#responses = []
+      this.#notifications = []
+    }
+  }
+
+  #carryOut(member: HostedMember, output: Output): void {
+    switch (output.kind) {
+      case 'persist':
+        member.persist(output.write).then(
+          () => this.#push(member, { kind: 'walDone', id: output.id }),
+          error => this.#fail(member, error),
+        )
+        return
+      case 'send':
+        if (this.#members.has(output.to)) this.#deliver(member.id, output.to, output.message)
+        else this.#links.send(member.id, output.to, output.message)
+        return
+      case 'respond':
+        this.#responses.push({ id: output.id, response: output.response })
+        return
+      case 'notify':
+        this.#notifications.push({ id: output.id, notification: output.notification })
+        return
+      case 'statusChanged':
+        this.#retireForgotten()
+        this.#status.due()
+        return
+      case 'left':
+        member.hasLeft = true
+        if ([...this.#members.values()].every(({ hasLeft }) => hasLeft)) this.#allLeft()
+        return
+      case 'removed':
+        this.#removed(member)
+        return
+    }
+  }
+
+  #leave(): void {
+    this.#pushToAll([{ kind: 'leave', fate: 'demote' }])
+  }
+
+  #allLeft(): void {
+    if (this.#phase.phase !== 'open' || !this.#phase.primary.hasLeft) return
+    this.#links.flush()
+    this.#links.bye()
+    if (this.#door !== null) Atomics.store(this.#door, 0, 1)
+    this.#onAllLeft()
+  }
+
+  /**
+   * Adopted members that the cluster has removed. They are not told, since raft stops talking to whom it removes; but the
+   * member at their side, once it has applied all they knew of, sees that they are gone.
+   */
+  #retireForgotten(): void {
+    if (this.#phase.phase !== 'open' || this.#members.size === 1) return
+    const { primary } = this.#phase
+    const seen = primary.replica.status()
+    if (seen.state === 'joining' || !seen.quorum) return
+    const present = new Set(seen.members.map(({ member }) => member))
+    for (const member of [...this.#members.values()]) {
+      if (member === primary || present.has(member.id)) continue
+      if (member.replica.status().commit <= seen.applied) this.#retire(member)
+    }
+  }
+
+  #retire(member: HostedMember): void {
+    this.#members.delete(member.id)
+    this.#links.setMembers([...this.#members.keys()])
+    for (const other of this.#members.values()) this.#push(other, { kind: 'peerDown', member: member.id })
+    // Its log is of no use to anybody; a failure to delete it leaves an orphan that the next tab finds and retires.
+    member.destroy().catch(() => {})
+    this.#status.due()
+  }
+
+  #removed(member: HostedMember): void {
+    if (this.#phase.phase !== 'open') return
+    if (member !== this.#phase.primary) {
+      this.#retire(member)
+      return
+    }
+    this.#stop({ phase: 'failed', code: 'REMOVED', message: 'the cluster removed this member while it was away' })
+    this.#members.delete(member.id)
+    const report = () => this.#reportFailure()
+    member.destroy().then(report, report)
+  }
+
+  #fail(member: HostedMember, error: unknown): void {
+    if (this.#phase.phase !== 'open') return
+    if (member !== this.#phase.primary) {
+      // An orphan that cannot go on is no worse than one nobody adopted.
+      this.#members.delete(member.id)
+      this.#links.setMembers([...this.#members.keys()])
+      return
+    }
+    this.#stop({ phase: 'failed', ...failureOf(error) })
+    this.#reportFailure()
+  }
+
+  #stop(phase: Exclude<Phase, { phase: 'open' }>): void {
+    this.#stopClock()
+    this.#turns.stop()
+    this.#status.stop()
+    this.#links.bye()
+    this.#phase = phase
+  }
+
+  #reportFailure(): void {
+    if (this.#phase.phase !== 'failed') return
+    this.#post({ type: 'failed', code: this.#phase.code, message: this.#phase.message })
+  }
+
+  #postStatus(): void {
+    const status = this.#currentStatus()
+    if (status !== null) this.#post({ type: 'status', status })
+  }
+
+  #currentStatus(): HostStatus | null {
+    if (this.#phase.phase !== 'open') return null
+    const { primary } = this.#phase
+    return {
+      replica: primary.replica.status(),
+      adopted: [...this.#members.keys()].filter(member => member !== primary.id),
+      links: this.#links.status(),
+    }
+  }
+}
+
+export interface LinkHandlers {
+  readonly onUp: (member: MemberId) => void
+  readonly onDown: (member: MemberId) => void
+  readonly onMessage: (from: MemberId, to: MemberId, message: PeerMessage) => void
+  readonly onChange: () => void
+}
+
+class HostFailure extends Error {
+  readonly code: HostErrorCode
+
+  constructor(code: HostErrorCode, message: string) {
+    super(message)
+    this.code = code
+  }
+}
+
+function failureOf(error: unknown): { code: HostErrorCode; message: string } {
+  const message = error instanceof Error ? error.message : String(error)
+  if (error instanceof HostFailure) return { code: error.code, message }
+  if (error instanceof WalError) {
+    switch (error.code) {
+      case 'NOSPACE':
+      case 'CORRUPT':
+        return { code: error.code, message }
+      case 'CLOSED':
+        return { code: 'STOPPED', message }
+      case 'FAILED':
+        return { code: 'STORAGE_UNAVAILABLE', message }
+    }
+  }
+  return { code: 'INTERNAL', message }
+}
+
+/** The member that knows most comes first: it can lead without catching up. */
+function compareProgress(a: HostedMember, b: HostedMember): number {
+  const [left, right] = [a.replica.status(), b.replica.status()]
+  return (
+    Number(right.state === 'voter') - Number(left.state === 'voter') ||
+    right.term - left.term ||
+    right.commit - left.commit
+  )
+}

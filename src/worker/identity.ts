@@ -1,0 +1,52 @@
+import type { MemberId } from '../raft/types.ts'
+
+/**
+ * A member's voice: whoever holds the Web Lock of its name, and nobody else, may speak for it. The lock is taken in the worker
+ * and lives as long as the worker does; it is never stolen, since a frozen page keeps its locks and may wake.
+ */
+export interface Identity {
+  readonly member: MemberId
+  readonly release: () => void
+}
+
+/** How long the lock of a page that announced its end is waited for. It falls free when the old worker is gone. */
+const releasedLockWaitMs = 2_000
+
+/** Takes the lock if it is free now. */
+export function claim(clusterId: string, member: MemberId): Promise<Identity | null> {
+  return requestLock(clusterId, member, { ifAvailable: true })
+}
+
+/** Waits a while for a lock whose holder is known to be going away. */
+export async function claimReleased(clusterId: string, member: MemberId): Promise<Identity | null> {
+  try {
+    return await requestLock(clusterId, member, { signal: AbortSignal.timeout(releasedLockWaitMs) })
+  } catch (error) {
+    if (error instanceof DOMException && (error.name === 'TimeoutError' || error.name === 'AbortError')) return null
+    throw error
+  }
+}
+
+/** A random safe integer, not 0. Two members that drew the same number would be one voice too many; 53 bits see to that. */
+export function newMemberId(): MemberId {
+  const words = crypto.getRandomValues(new Uint32Array(2))
+  const [high = 0, low = 0] = words
+  return (high & 0x1f_ffff) * 2 ** 32 + low || newMemberId()
+}
+
+function requestLock(clusterId: string, member: MemberId, options: LockOptions): Promise<Identity | null> {
+  return new Promise((resolve, reject) => {
+    const held = (lock: Lock | null) => {
+      if (lock === null) {
+        resolve(null)
+        return
+      }
+      return new Promise<void>(release => resolve({ member, release }))
+    }
+    navigator.locks.request(lockName(clusterId, member), options, held).catch(reject)
+  })
+}
+
+function lockName(clusterId: string, member: MemberId): string {
+  return `flotilla/${clusterId}/${member}`
+}
