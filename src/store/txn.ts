@@ -33,10 +33,11 @@ interface Plan {
 
 /**
  * Each of these throws `StoreError` and may by then have changed something: its caller commits or rolls back. Checks that
- * need the state come first, and again in etcd's order: what the puts need, what the ranges need.
+ * need the state come first, and again in etcd's order, which for a put alone is not that of a put in a transaction.
  */
 export function applyPut(context: WriteContext, request: PutRequest): PutResponse {
-  checkPut(context, request)
+  checkLease(context, request)
+  checkExists(context, request)
   checkQuota(context, putBytes(context, request))
   return runPut(context.mvcc, request)
 }
@@ -50,7 +51,8 @@ export function applyTxn(context: WriteContext, request: TxnRequest): TxnRespons
   let bytes = 0
   forEachOp(plan, op => {
     if (op.op !== 'put') return
-    checkPut(context, op)
+    checkExists(context, op)
+    checkLease(context, op)
     bytes += putBytes(context, op)
   })
   forEachOp(plan, op => {
@@ -73,10 +75,13 @@ function forEachOp(plan: Plan, visit: (op: Exclude<RequestOp, TxnRequest>) => vo
   }
 }
 
-function checkPut({ mvcc, leaseExists }: WriteContext, request: PutRequest): void {
-  if ((request.ignoreValue || request.ignoreLease) && mvcc.latest(request.key) === null) {
-    throw storeError('KEY_NOT_FOUND')
-  }
+/** A put that keeps the value or the lease needs a key that has them. */
+function checkExists({ mvcc }: WriteContext, request: PutRequest): void {
+  const keeps = request.ignoreValue || request.ignoreLease
+  if (keeps && mvcc.latest(request.key) === null) throw storeError('KEY_NOT_FOUND')
+}
+
+function checkLease({ leaseExists }: WriteContext, request: PutRequest): void {
   if (request.lease !== 0 && !leaseExists(request.lease)) throw storeError('LEASE_NOT_FOUND')
 }
 
