@@ -1,15 +1,12 @@
+import type { ClientResponse, RequestId, WatchNotification } from '../replica/types.ts'
 import type { RangeRequest, RangeResponse, WatchRequest, WriteRequest, WriteResponse } from '../store/types.ts'
 import type { FromHost, HostStatus, ToHost } from '../worker/protocol.ts'
 import { aborted, FlotillaError } from './errors.ts'
 import { Observable, type Readable } from './readable.ts'
 import { randomName, WriteSession } from './session.ts'
 
-type Requests = Extract<ToHost, { type: 'requests' }>['requests']
-type RequestId = Requests[number]['id']
-type Turn = Extract<FromHost, { type: 'turn' }>
-type ClientResponse = Turn['responses'][number]['response']
+type RequestMessage = Extract<ToHost, { type: 'requests' }>
 type Refusal = Extract<ClientResponse, { ok: false }>
-export type WatchNotification = Turn['notifications'][number]['notification']
 
 /** The answer that belongs to a request. */
 export type ResponseTo<R extends WriteRequest> = Extract<WriteResponse, { op: R['op'] }>
@@ -239,7 +236,7 @@ export class Connection {
     this.#credits.clear()
   }
 
-  #send(call: Call): Requests[number] {
+  #send(call: Call): RequestMessage['requests'][number] {
     this.#sent.set(call.id, call)
     switch (call.kind) {
       case 'read':

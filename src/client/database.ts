@@ -1,3 +1,4 @@
+import type { MemberId } from '../raft/types.ts'
 import type { CompactResponse, Header, Revision } from '../store/types.ts'
 import type { HostStatus } from '../worker/protocol.ts'
 import { text } from './codec.ts'
@@ -31,7 +32,7 @@ export interface DatabaseParts {
   readonly connection: Connection
   readonly invite: string
   readonly clusterId: string
-  readonly member: number
+  readonly member: MemberId
   readonly status: HostStatus
   readonly signaling: Readable<SignalingState>
   /** Stops the member in good order and lets go of everything. */
@@ -44,7 +45,7 @@ export class Database extends Namespace<string> implements AsyncDisposable {
   readonly invite: string
   readonly clusterId: string
   /** This tab's member; the same one after a reload. */
-  readonly member: number
+  readonly member: MemberId
   readonly #connection: Connection
   readonly #status: Observable<DatabaseStatus>
   readonly #close: () => Promise<void>

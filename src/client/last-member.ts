@@ -1,8 +1,10 @@
+import type { MemberId } from '../raft/types.ts'
+
 /** What `sessionStorage` is used for here. */
 export type TabStorage = Pick<Storage, 'getItem' | 'setItem'>
 
 export interface RememberedMember {
-  readonly member: number
+  readonly member: MemberId
   /** The page that hosted it said that it ends, so whatever the member's lock waits for is nearly over. */
   readonly released: boolean
 }
@@ -28,7 +30,7 @@ export class LastMember {
     return remembered
   }
 
-  remember(member: number): void {
+  remember(member: MemberId): void {
     this.#write({ member, released: false })
   }
 

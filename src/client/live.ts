@@ -1,5 +1,6 @@
+import type { WatchNotification } from '../replica/types.ts'
 import type { Revision, WatchEvent as StoredEvent, WatchBatch } from '../store/types.ts'
-import type { Connection, WatchHandle, WatchNotification } from './connection.ts'
+import type { Connection, WatchHandle } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import type { KeySpace, KeyValue } from './keyspace.ts'
 import { compareBytes, type RangeSpec } from './range.ts'

@@ -1,4 +1,5 @@
 import { Mesh, type MeshStatus } from '../net/page/mesh.ts'
+import type { MemberId } from '../raft/types.ts'
 import type { HostStatus } from '../worker/protocol.ts'
 import { Database, type SignalingState } from './database.ts'
 import { farewell, holdDoor } from './door.ts'
@@ -80,7 +81,7 @@ interface Running {
   readonly host: WorkerHost
   readonly memory: LastMember
   readonly invite: Invite
-  readonly member: number
+  readonly member: MemberId
   readonly status: HostStatus
   readonly signalingUrl: string
   readonly room: string
