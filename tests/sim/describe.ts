@@ -1,0 +1,84 @@
+import type { MemberId, Message } from '../../src/raft/types.ts'
+import type { Input, Output, PeerMessage, WalWrite } from '../../src/replica/types.ts'
+
+type Name = (id: MemberId) => string
+
+/** A line of the trace; null for what would only fill it. */
+export function describeInput(input: Input, name: Name): string | null {
+  switch (input.kind) {
+    case 'tick':
+      return null
+    case 'message':
+      return `from ${name(input.from)}: ${describeMessage(input.message, name)}`
+    case 'walDone':
+      return `durable ${input.id}`
+    case 'request': {
+      const { request } = input
+      if (request.kind !== 'write') return `${request.kind} #${input.id}`
+      return `write #${input.id} ${request.command.clientId.slice(0, 4)}.${request.command.seq} ${request.command.request.op}`
+    }
+    case 'cancel':
+      return `cancel #${input.id}`
+    case 'credit':
+      return null
+    case 'peerUp':
+    case 'peerDown':
+      return `${input.kind} ${name(input.member)}`
+    case 'resume':
+      return 'resume'
+    case 'leave':
+      return `leave (${input.fate})`
+  }
+}
+
+export function describeOutput(output: Output, name: Name): string | null {
+  switch (output.kind) {
+    case 'persist':
+      return `persist ${output.id}: ${describeWrite(output.write)}`
+    case 'send':
+      return `to ${name(output.to)}: ${describeMessage(output.message, name)}`
+    case 'respond':
+      return `answer #${output.id} ${output.response.ok ? 'ok' : output.response.code}`
+    case 'notify':
+      return `notify #${output.id} ${output.notification.kind}`
+    case 'statusChanged':
+      return null
+    case 'left':
+    case 'removed':
+      return output.kind
+  }
+}
+
+function describeMessage(message: PeerMessage, name: Name): string {
+  switch (message.kind) {
+    case 'raft':
+      return describeRaft(message.message)
+    case 'join':
+    case 'removed':
+      return `${message.kind} ${name(message.member)}`
+    case 'leave':
+      return `leave ${name(message.member)} (${message.fate})`
+    case 'gossip': {
+      const { role, term, commit, applied } = message.position
+      return `gossip ${role} t${term} c${commit} a${applied}`
+    }
+  }
+}
+
+function describeRaft(message: Message): string {
+  const { type, term, logTerm, index, commit, entries, snapshot, reject, rejectHint } = message
+  let text = `${type} t${term} ${logTerm}/${index} c${commit}`
+  if (reject) text += ` reject, hint ${rejectHint}`
+  for (const entry of entries) text += ` ${entry.term}/${entry.index}${entry.type === 'normal' ? '' : '*'}`
+  if (snapshot !== null) text += ` snapshot ${snapshot.metadata.term}/${snapshot.metadata.index}`
+  return text
+}
+
+function describeWrite({ hardState, entries, install, compaction }: WalWrite): string {
+  const parts: string[] = []
+  if (hardState !== null) parts.push(`t${hardState.term} vote ${hardState.vote} c${hardState.commit}`)
+  if (entries.length > 0) parts.push(`${entries[0]?.index}..${entries.at(-1)?.index}`)
+  if (install !== null) parts.push(`install ${install.metadata.index}`)
+  if (compaction !== null) parts.push(`snapshot ${compaction.snapshot.metadata.index}, log from ${compaction.compactTo}`)
+  return parts.join(', ')
+}

@@ -1,0 +1,165 @@
+import type { MemberId } from '../../src/raft/types.ts'
+import { Replica } from '../../src/replica/replica.ts'
+import type { Input, Output, WalState, WalWrite } from '../../src/replica/types.ts'
+import { type SimulationConfig, tickMs } from './config.ts'
+import { SimulatedDisk } from './disk.ts'
+import type { Mutant } from './mutants.ts'
+import type { Random } from './random.ts'
+import type { Schedule } from './schedule.ts'
+
+/** What a member's surroundings do for it. */
+export interface Surroundings {
+  readonly schedule: Schedule
+  readonly config: SimulationConfig
+  readonly mutant: Mutant | null
+  readonly started: (member: SimulatedMember, recovered: WalState) => void
+  readonly persisted: (member: SimulatedMember, write: WalWrite) => void
+  readonly applied: (member: SimulatedMember, entry: Parameters<Observed>[0], hash: number) => void
+  /** All outputs but `persist`, which stay within the member. */
+  readonly output: (member: SimulatedMember, output: Exclude<Output, { kind: 'persist' }>) => void
+  /** After each turn, its outputs carried out. */
+  readonly turned: (member: SimulatedMember, inputs: readonly Input[], outputs: readonly Output[]) => void
+}
+
+type Observed = NonNullable<ConstructorParameters<typeof Replica>[0]['observer']>['applied']
+
+/** One life of a member: from start to crash. */
+interface Life {
+  readonly replica: Replica
+  readonly tickMs: number
+  inputs: Input[]
+  turnIsDue: boolean
+  frozenAtMs: number | null
+}
+
+/**
+ * One member as a tab would run it: a replica, its disk, its clock, and turns that take in what has come since the last. It
+ * can be crashed, stopped, frozen and started again.
+ */
+export class SimulatedMember {
+  readonly id: MemberId
+  readonly name: string
+  readonly disk: SimulatedDisk
+  readonly #around: Surroundings
+  readonly #random: Random
+  #life: Life | null = null
+
+  constructor(id: MemberId, name: string, around: Surroundings, random: Random) {
+    this.id = id
+    this.name = name
+    this.#around = around
+    this.#random = random
+    this.disk = new SimulatedDisk(around.schedule, random.fork(), around.config.disk)
+  }
+
+  /** The running replica, frozen or not. */
+  get replica(): Replica | null {
+    return this.#life?.replica ?? null
+  }
+
+  get isRunning(): boolean {
+    return this.#life !== null
+  }
+
+  get isFrozen(): boolean {
+    return this.#life !== null && this.#life.frozenAtMs !== null
+  }
+
+  /** Starts with a new log, or with what the disk holds. */
+  start(initial: WalWrite | null): void {
+    const { schedule, config, mutant } = this.#around
+    const stored = initial === null ? this.disk.open() : this.disk.create(initial)
+    const recovered = mutant?.recover?.(stored) ?? stored
+    this.#around.started(this, recovered)
+    const replica: Replica = new Replica({
+      member: this.id,
+      recovered,
+      random: this.#random.fork().next,
+      options: config.replica,
+      observer: { applied: entry => this.#around.applied(this, entry, replica.stateHash) },
+    })
+    const drift = this.#random.between(1 - config.clockDrift, 1 + config.clockDrift)
+    const life: Life = { replica, tickMs: tickMs * drift, inputs: [], turnIsDue: false, frozenAtMs: null }
+    this.#life = life
+    this.#scheduleTurn(life)
+    schedule.after(this.#random.between(0, tickMs), () => this.#tick(life))
+  }
+
+  push(input: Input): void {
+    const life = this.#life
+    if (life === null) return
+    life.inputs.push(this.#around.mutant?.input?.(input) ?? input)
+    this.#scheduleTurn(life)
+  }
+
+  freeze(): void {
+    if (this.#life !== null) this.#life.frozenAtMs ??= this.#around.schedule.nowMs
+  }
+
+  /** What came in the meantime is still there, and it is a matter of chance whether the clock is looked at before or after. */
+  wake(): void {
+    const life = this.#life
+    if (life === null || life.frozenAtMs === null) return
+    const lastedMs = this.#around.schedule.nowMs - life.frozenAtMs
+    life.frozenAtMs = null
+    const ticks = Math.floor(lastedMs / life.tickMs)
+    const clock: Input[] = lastedMs > freezeMs ? [{ kind: 'resume' }] : Array.from({ length: ticks }, () => tick)
+    if (this.#random.chance(0.5)) life.inputs.unshift(...clock)
+    else life.inputs.push(...clock)
+    this.#scheduleTurn(life)
+    this.#around.schedule.after(life.tickMs, () => this.#tick(life))
+  }
+
+  crash(): void {
+    this.#life = null
+    this.disk.crash()
+  }
+
+  stop(): void {
+    this.#life = null
+    this.disk.close()
+  }
+
+  #tick(life: Life): void {
+    if (this.#life !== life || life.frozenAtMs !== null) return
+    this.push(tick)
+    this.#around.schedule.after(life.tickMs, () => this.#tick(life))
+  }
+
+  #scheduleTurn(life: Life): void {
+    if (life.turnIsDue) return
+    life.turnIsDue = true
+    this.#around.schedule.after(this.#random.between(0, turnMsMax), () => {
+      life.turnIsDue = false
+      if (this.#life === life && life.frozenAtMs === null && life.inputs.length > 0) this.#turn(life)
+    })
+  }
+
+  #turn(life: Life): void {
+    const inputs = life.inputs
+    life.inputs = []
+    const outputs = life.replica.handle(inputs)
+    for (const output of outputs) {
+      if (output.kind === 'persist') this.#persist(life, output.id, output.write)
+      else this.#around.output(this, output)
+    }
+    if (this.#life === life) this.#around.turned(this, inputs, outputs)
+  }
+
+  #persist(life: Life, id: number, write: WalWrite): void {
+    this.#around.persisted(this, write)
+    const done = () => {
+      if (this.#life === life) this.push({ kind: 'walDone', id })
+    }
+    if (this.#around.mutant?.completesBeforeDurable) {
+      this.disk.write(write, () => {})
+      done()
+    } else this.disk.write(write, done)
+  }
+}
+
+const tick: Input = { kind: 'tick' }
+/** What arrives within this time shares a turn. */
+const turnMsMax = 1
+/** A gap in the clock longer than this is a freeze, as for the tab's clock; shorter ones are caught up with. */
+const freezeMs = 2_000
