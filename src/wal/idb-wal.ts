@@ -179,6 +179,9 @@ export class IdbWal implements Wal {
       // Should a request be refused at once, nobody gets to wait for `done`.
       void tolerated(transaction.done)
       carryOut(transaction, change)
+      // Spares the wait for the put's success, a fifth of a small commit. But a transaction told to commit no longer needs
+      // our thread, so one with others before it is not told, see `#refuse`.
+      if (this.#inFlight.size === 1) transaction.commit()
       await transaction.done
     } catch (error) {
       throw this.#refuse(walError(error, 'FAILED'))
@@ -189,7 +192,7 @@ export class IdbWal implements Wal {
 
   /**
    * Nothing may become durable behind a failed write, or the log would have a hole. The transactions behind it have not
-   * begun (their scopes overlap, so they run one after another), and they would need our thread to commit.
+   * begun (their scopes overlap, so they run one after another), and need our thread to commit, which aborts them here.
    */
   #refuse(error: WalError): WalError {
     this.#refusal ??= error

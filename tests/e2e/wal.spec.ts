@@ -8,12 +8,52 @@ test.beforeEach(async ({ page, pageUrl }) => {
   await page.waitForFunction(() => 'runWalContract' in window)
 })
 
+/** In the page: five appends at once, of which one fails, and then a sixth. */
+async function failOneOfFive(failing: number) {
+  const { clusterId, entries, filled, openWal, outcome, write } = window.wal
+  const member = failing
+  const wal = await filled(member, 1)
+  // It fails in the browser and not at the call: its key is taken.
+  const add = IDBObjectStore.prototype.add
+  let calls = 0
+  IDBObjectStore.prototype.add = function (value, key) {
+    calls += 1
+    return add.call(this, value, calls === failing ? 1 : key)
+  }
+  const writes = [2, 3, 4, 5, 6].map(index => outcome(wal.append(write({ entries: entries(index, index) }))))
+  const outcomes = await Promise.all(writes)
+  IDBObjectStore.prototype.add = add
+  outcomes.push(await outcome(wal.append(write({ entries: entries(7, 7) }))))
+  await wal.close()
+  const again = await openWal({ clusterId, member })
+  return { outcomes, entries: again.recovered.entries.length, cut: again.cut }
+}
+
+/** What `failOneOfFive` must find: all before the failure, nothing after it. */
+function failedAt(failing: number) {
+  const outcomes = [1, 2, 3, 4, 5, 6].map(position => (position < failing ? 'done' : 'FAILED'))
+  return { outcomes, entries: failing, cut: null }
+}
+
 test.describe('the contract of every log, over IndexedDB', () => {
   for (const { name } of walCases) {
     test(name, async ({ page }) => {
       await page.evaluate(name => window.runWalContract(name), name)
     })
   }
+})
+
+test('the same in Firefox: the contract, and nothing durable behind a write that failed', async ({
+  launchFirefox,
+  pageUrl,
+}) => {
+  const page = await (await launchFirefox()).context.newPage()
+  await page.goto(pageUrl('wal-contract'))
+  await page.waitForFunction(() => 'runWalContract' in window)
+  for (const { name } of walCases) {
+    await test.step(name, () => page.evaluate(name => window.runWalContract(name), name))
+  }
+  for (const failing of [1, 3, 5]) expect(await page.evaluate(failOneOfFive, failing)).toEqual(failedAt(failing))
 })
 
 test.describe('damage in the database', () => {
@@ -93,9 +133,7 @@ test.describe('damage in the database', () => {
 })
 
 test.describe('a disk that fails', () => {
-  test('a full disk refuses the write, all under way behind it, and all to come; what was durable stays', async ({
-    page,
-  }) => {
+  test('a full disk refuses the write and all to come; what was durable stays', async ({ page }) => {
     const found = await page.evaluate(async () => {
       const { clusterId, entries, filled, openWal, outcome, write } = window.wal
       const wal = await filled(1, 1)
@@ -113,28 +151,11 @@ test.describe('a disk that fails', () => {
     expect(found).toEqual({ outcomes: ['NOSPACE', 'NOSPACE'], entries: 1, cut: null })
   })
 
-  test('no write becomes durable behind one that failed, however many are under way', async ({ page }) => {
-    const found = await page.evaluate(async () => {
-      const { clusterId, entries, filled, openWal, outcome, write } = window.wal
-      const wal = await filled(1, 1)
-      // The third of five writes under way fails in the browser: its key is taken.
-      const add = IDBObjectStore.prototype.add
-      let calls = 0
-      IDBObjectStore.prototype.add = function (value, key) {
-        calls += 1
-        return add.call(this, value, calls === 3 ? 1 : key)
-      }
-      const under = [2, 3, 4, 5, 6].map(index => outcome(wal.append(write({ entries: entries(index, index) }))))
-      const outcomes = await Promise.all(under)
-      IDBObjectStore.prototype.add = add
-      outcomes.push(await outcome(wal.append(write({ entries: entries(7, 7) }))))
-      await wal.close()
-      const again = await openWal({ clusterId, member: 1 })
-      return { outcomes, entries: again.recovered.entries.length, cut: again.cut }
+  for (const failing of [1, 3, 5]) {
+    test(`nothing becomes durable behind a write that failed: the ${failing}. of five under way`, async ({ page }) => {
+      expect(await page.evaluate(failOneOfFive, failing)).toEqual(failedAt(failing))
     })
-    expect(found.outcomes).toEqual(['done', 'done', 'FAILED', 'FAILED', 'FAILED', 'FAILED'])
-    expect(found).toMatchObject({ entries: 3, cut: null })
-  })
+  }
 
   test('a real quota, really exceeded', async ({ page, context }) => {
     const session = await context.newCDPSession(page)
@@ -218,6 +239,25 @@ test.describe('where there is no storage', () => {
     })
     expect(found).toBe('UNAVAILABLE')
   })
+})
+
+test('every write asks for strict durability', async ({ page }) => {
+  const durabilities = await page.evaluate(async () => {
+    const { entries, filled, snapshotAt, write } = window.wal
+    const durabilities: string[] = []
+    const { transaction } = IDBDatabase.prototype
+    IDBDatabase.prototype.transaction = function (...args) {
+      const made = transaction.apply(this, args)
+      if (made.mode === 'readwrite') durabilities.push(made.durability)
+      return made
+    }
+    const wal = await filled(1, 2)
+    await wal.append(write({ compaction: { snapshot: snapshotAt(1), compactTo: 1 } }))
+    await wal.append(write({ install: snapshotAt(5), entries: entries(6, 6) }))
+    return durabilities
+  })
+  // One for the log itself, and one for each of the four writes.
+  expect(durabilities).toEqual(['strict', 'strict', 'strict', 'strict', 'strict'])
 })
 
 test('the members of a cluster are listed, and no others', async ({ page }) => {
