@@ -179,8 +179,8 @@ export class IdbWal implements Wal {
       // Should a request be refused at once, nobody gets to wait for `done`.
       void tolerated(transaction.done)
       carryOut(transaction, change)
-      // Spares the wait for the put's success, a fifth of a small commit. But a transaction told to commit no longer needs
-      // our thread, so one with others before it is not told, see `#refuse`.
+      // Spares a round trip to the browser's process, which else waits until our thread has seen the put succeed. But a
+      // transaction told to commit no longer needs our thread, so one with others before it is not told, see `#refuse`.
       if (this.#inFlight.size === 1) transaction.commit()
       await transaction.done
     } catch (error) {
