@@ -4,11 +4,15 @@ export interface Problem {
   readonly title: string
   readonly text: string
   readonly ways: readonly Way[]
+  /** What exactly went wrong, for those whom it tells something. May be empty. */
+  readonly detail: string
 }
 
 export type Way = 'newBoard' | 'otherLink' | 'reload'
 
-const words: Readonly<Record<string, Omit<Problem, 'code'>>> = {
+type Words = Omit<Problem, 'code' | 'detail'>
+
+const words: Readonly<Record<string, Words>> = {
   INVALID_INVITE: {
     title: 'This link is not complete',
     text: 'The part after the # does not name a board. It may have been cut off when it was copied. Ask for the link again, or start a board of your own. Boards you had open before are untouched.',
@@ -66,7 +70,7 @@ const words: Readonly<Record<string, Omit<Problem, 'code'>>> = {
   },
 }
 
-const fallback: Omit<Problem, 'code'> = {
+const fallback: Words = {
   title: 'The board could not be opened',
   text: 'Something unexpected happened. Reload to try again.',
   ways: ['reload', 'newBoard'],
@@ -75,10 +79,7 @@ const fallback: Omit<Problem, 'code'> = {
 /** The member, or the attempt to start one, failed. */
 export function problemOf(error: unknown): Problem {
   const code = codeOf(error)
-  const known = words[code]
-  if (known) return { code, ...known }
-  const detail = error instanceof Error && error.message ? `${fallback.text} (${error.message})` : fallback.text
-  return { code, ...fallback, text: detail }
+  return { code, ...(words[code] ?? fallback), detail: error instanceof Error ? error.message : '' }
 }
 
 /** One write failed; the member goes on. A sentence, and whether the write may have happened all the same. */
@@ -109,7 +110,7 @@ export function writeProblemOf(error: unknown): { readonly title: string; readon
 export function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
     ? error.code
-    : 'INTERNAL'
+    : 'UNKNOWN'
 }
 
 function outcomeOf(error: unknown): 'definite' | 'unknown' {

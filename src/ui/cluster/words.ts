@@ -58,10 +58,10 @@ export function linkWords({ link, roundTrip }: Pick<MemberView, 'link' | 'roundT
 }
 
 const linkNames: Readonly<Record<MemberLink, string>> = {
-  self: 'this tab',
+  self: 'local',
   hosted: 'hosted here',
   webrtc: 'WebRTC',
-  bridged: 'WebRTC, bridged',
+  bridged: 'bridged',
   relay: 'relay',
   indirect: 'via another',
   none: 'no link',
