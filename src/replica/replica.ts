@@ -34,6 +34,13 @@ export interface ReplicaConfig {
   /** In [0, 1). The only source of chance. */
   readonly random: () => number
   readonly options?: ReplicaOptions
+  /** For those who watch over a member from outside, such as a simulation; it must not change anything. */
+  readonly observer?: ReplicaObserver
+}
+
+export interface ReplicaObserver {
+  /** An entry has just taken effect. Those that a snapshot stands for are not told of. */
+  applied(entry: Entry): void
 }
 
 /**
@@ -58,6 +65,7 @@ export class Replica {
   readonly #membership: MembershipDriver
   readonly #departure: Departure
   readonly #watches = new Set<RequestId>()
+  readonly #observer: ReplicaObserver | undefined
   /** Local reads and watches of a member that has not been given the cluster's state yet. */
   #deferred: { id: RequestId; request: ClientRequest }[] = []
   #out: Output[] = []
@@ -80,6 +88,7 @@ export class Replica {
     this.member = member
     this.#options = options
     this.#random = random
+    this.#observer = config.observer
     this.#store = recovered.snapshot === null ? new Store() : Store.restore(recovered.snapshot.data)
     this.#confState = recovered.snapshot?.metadata.confState ?? emptyConfState
     this.#applied = recovered.snapshot?.metadata.index ?? 0
@@ -319,7 +328,10 @@ export class Replica {
         this.#respond(this.#log.append(message, this.#out))
         return
       case LOCAL_APPLY_THREAD:
-        for (const entry of message.entries) this.#apply(entry)
+        for (const entry of message.entries) {
+          this.#apply(entry)
+          this.#observer?.applied(entry)
+        }
         this.#respond(message.responses)
         this.#compactIfDue()
         return
