@@ -43,6 +43,11 @@ export class Departure {
     this.#membership.leave(this.#self, fate)
   }
 
+  /** On its way out, or out: a member that was removed because it asked for it must not ask to be let in again. */
+  get isUnderWay(): boolean {
+    return this.#phase.phase !== 'staying'
+  }
+
   /** Takes the next step if there is one. Returns true if raft has something to do for it. */
   pursue(confState: ConfState, viewNow: () => MembershipView, now: number, out: Output[]): boolean {
     const phase = this.#phase

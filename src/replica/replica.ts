@@ -460,7 +460,7 @@ export class Replica {
 
   /** A stranger asks whoever it is linked to; the request finds the leader from there. */
   #askToJoin(): void {
-    if (this.#state() !== 'joining') return
+    if (this.#state() !== 'joining' || this.#departure.isUnderWay) return
     for (const member of this.#roster.connected) this.#send(member, { kind: 'join', member: this.member })
   }
 
