@@ -1,0 +1,145 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Writer as BinaryWriter, DecodeError } from '../../../src/store/binary.ts'
+import { decodeCommand, encodeCommand } from '../../../src/store/command-codec.ts'
+import { HASH_SEED, mixBytes } from '../../../src/store/hash.ts'
+import { Store } from '../../../src/store/store.ts'
+import type { Command } from '../../../src/store/types.ts'
+import { compactRequest, rangeRequest, writeRequest } from './arbitraries.ts'
+import { clientId, del, put, txn, Writer } from './requests.ts'
+
+/** Logs of several clients, with repeats, gaps and compactions. */
+const logs: fc.Arbitrary<Command[]> = fc.array(
+  fc.record({
+    clientId: fc.integer({ min: 1, max: 4 }).map(clientId),
+    seq: fc.integer({ min: 1, max: 12 }),
+    acked: fc.constant(0),
+    request: fc.oneof({ weight: 8, arbitrary: writeRequest }, { weight: 1, arbitrary: compactRequest }),
+  }),
+  { maxLength: 60 },
+)
+
+const OPTIONS = { sessionsMax: 3, rememberedResultsMax: 4 }
+
+function sampleStore(): Store {
+  const store = new Store()
+  const writer = new Writer(store)
+  writer.ok(txn([put('a', '1'), put('b', '2'), txn([], [], [])]))
+  writer.ok(del('a', null, true))
+  return store
+}
+
+test('the same log makes the same results, hash and snapshot, byte by byte', () => {
+  fc.assert(
+    fc.property(logs, log => {
+      const one = new Store(OPTIONS)
+      const other = new Store(OPTIONS)
+      for (const command of log) {
+        // What the other applies has been on the wire, and its buffer is used for other things afterwards.
+        const entry = Uint8Array.from([0, ...encodeCommand(command), ...new Uint8Array(4096)])
+        const decoded = decodeCommand(entry.subarray(1, -4096))
+        expect(other.apply(decoded)).toEqual(one.apply(command))
+        entry.fill(0xee)
+        expect(other.hash).toBe(one.hash)
+      }
+      expect(other.snapshot()).toEqual(one.snapshot())
+    }),
+  )
+})
+
+test('a restored store is the one that was saved, now and after whatever comes', () => {
+  fc.assert(
+    fc.property(logs, logs, fc.array(rangeRequest), (before, after, ranges) => {
+      const store = new Store(OPTIONS)
+      for (const command of before) store.apply(command)
+      const restored = Store.restore(store.snapshot(), OPTIONS)
+      expect(restored).toMatchObject({
+        revision: store.revision,
+        compactRevision: store.compactRevision,
+        hash: store.hash,
+        sizeBytes: store.sizeBytes,
+      })
+      for (const command of after) expect(restored.apply(command)).toEqual(store.apply(command))
+      for (const request of ranges)
+        expect(outcome(() => restored.range(request))).toEqual(outcome(() => store.range(request)))
+      expect(restored.snapshot()).toEqual(store.snapshot())
+    }),
+  )
+})
+
+test('different writes make different hashes', () => {
+  const hashOf = (...commands: Command[]) => {
+    const store = new Store()
+    for (const command of commands) store.apply(command)
+    return store.hash
+  }
+  const command = (client: number, request: Command['request']) => ({
+    clientId: clientId(client),
+    seq: 1,
+    acked: 0,
+    request,
+  })
+  const hashes = [
+    hashOf(),
+    hashOf(command(1, put('a', '1'))),
+    hashOf(command(1, put('a', '2'))),
+    hashOf(command(1, put('a1', ''))),
+    hashOf(command(2, put('a', '1'))),
+    hashOf(command(1, del('a'))),
+    hashOf(command(1, put('a', '', { ignoreValue: true }))),
+    hashOf(command(1, put('a', '1')), command(2, put('b', '1'))),
+    hashOf(command(2, put('b', '1')), command(1, put('a', '1'))),
+  ]
+  expect(new Set(hashes).size).toBe(hashes.length)
+})
+
+describe('a damaged snapshot', () => {
+  test('is a DecodeError wherever it is cut or changed, and leaves the store as it was', () => {
+    const snapshot = sampleStore().snapshot()
+    const store = sampleStore()
+    for (let at = 0; at < snapshot.length; at++) {
+      expect(() => store.install(snapshot.subarray(0, at))).toThrow(DecodeError)
+      const changed = snapshot.slice()
+      changed[at] = (changed[at] ?? 0) ^ 0x10
+      expect(() => store.install(changed)).toThrow(DecodeError)
+    }
+    expect(store.snapshot()).toEqual(snapshot)
+  })
+
+  test('is a DecodeError even if the checksum is right', () => {
+    const snapshot = sampleStore().snapshot()
+    fc.assert(
+      fc.property(fc.nat(), fc.integer({ min: 1, max: 255 }), (at, change) => {
+        const body = snapshot.slice(0, -4)
+        const position = at % body.length
+        body[position] = (body[position] ?? 0) ^ change
+        const writer = new BinaryWriter(snapshot.length)
+        writer.raw(body)
+        writer.uint32(mixBytes(HASH_SEED, body))
+        const forged = writer.finish()
+        try {
+          // If it is a state after all, it is one that can be saved again.
+          expect(Store.restore(forged).snapshot()).toEqual(forged)
+        } catch (error) {
+          if (!(error instanceof DecodeError)) throw error
+        }
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('of another format is refused by name', () => {
+    const snapshot = sampleStore().snapshot()
+    snapshot[0] = 2
+    expect(() => Store.restore(snapshot)).toThrow('unknown snapshot format')
+    expect(() => Store.restore(new Uint8Array(0))).toThrow(DecodeError)
+  })
+})
+
+function outcome(read: () => unknown): unknown {
+  try {
+    return read()
+  } catch (error) {
+    return (error as Error).message
+  }
+}
