@@ -11,6 +11,8 @@ export interface Farewell {
   readonly holdMs: number
 }
 
+/** Nothing but the goodbye itself has to get away. */
+const goodbyeHoldMs = 20
 /** With shared memory, by which the worker says when it is done. */
 const sharedHoldMsMax = 60
 /** Without: a leader hands over leadership and vote, which takes two rounds and a strict write on each side. */
@@ -26,7 +28,8 @@ export function farewell(status: HostStatus, sharedMemory: boolean): Farewell {
   const votes = replica.members.some(({ member, state }) => state === 'voter' && here.has(member))
   // Bridged channels need this very thread: holding it would hold up the farewell.
   const workerLinked = links.some(({ kind, state }) => kind === 'webrtc' && state === 'up')
-  if (!votes || !workerLinked) return { leave: true, holdMs: 0 }
+  if (!workerLinked) return { leave: true, holdMs: 0 }
+  if (!votes) return { leave: true, holdMs: goodbyeHoldMs }
   if (sharedMemory) return { leave: true, holdMs: sharedHoldMsMax }
   return { leave: true, holdMs: here.has(replica.leader) ? blindLeaderHoldMs : blindFollowerHoldMs }
 }

@@ -34,9 +34,9 @@ test('a voter with company holds the door; longest where it must guess how long 
   expect(farewell(status({ members, leader: 8 }), false)).toEqual({ leave: true, holdMs: 20 })
 })
 
-test('a learner says goodbye without holding the door, unless a voter it adopted goes with it', () => {
+test('a learner only needs to say goodbye, unless a voter it adopted goes with it', () => {
   const members = [{ ...self, state: 'learner' } as const, other, { ...other, member: 9 }]
-  expect(farewell(status({ members, leader: 8 }), true)).toEqual({ leave: true, holdMs: 0 })
+  expect(farewell(status({ members, leader: 8 }), true)).toEqual({ leave: true, holdMs: 20 })
   expect(farewell(status({ members, leader: 8 }, { adopted: [9] }), true)).toEqual({ leave: true, holdMs: 60 })
 })
 
