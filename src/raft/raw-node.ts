@@ -168,6 +168,11 @@ export class RawNode {
     this.#raft.step(message)
   }
 
+  /** For replaying a run: the timeout of the election clock that is running, in place of the random one. */
+  setRandomizedElectionTicks(ticks: number): void {
+    this.#raft.randomizedElectionTicks = ticks
+  }
+
   #local(type: 'MsgHup' | 'MsgForgetLeader'): void {
     this.#raft.step(newMessage(type, this.#raft.id, this.#raft.id, 0))
   }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, test } from 'vitest'
 import { Network } from './network.ts'
 
 describe.each([false, true])('log replication (paper 5.3), asyncStorageWrites %s', asyncStorageWrites => {
