@@ -11,11 +11,10 @@ type Phase =
   | {
       readonly phase: 'leaving'
       readonly fate: 'demote' | 'remove'
+      /** Whom it asked last to let it go, and when. */
       readonly asked: MemberId
       readonly askedAt: number
     }
-  /** Without a vote, but still on the list; its owner stops it once the cluster has forgotten it. */
-  | { readonly phase: 'fading'; readonly askedAt: number }
   | { readonly phase: 'left' }
 
 /**
@@ -29,6 +28,8 @@ export class Departure {
   readonly #self: MemberId
   readonly #options: MembershipOptions
   #phase: Phase = { phase: 'staying' }
+  /** The owner has been told that nothing depends on this member. One that is to be removed goes on asking until it is stopped. */
+  #announced = false
 
   constructor(raft: RawNode, membership: MembershipDriver, self: MemberId, options: MembershipOptions) {
     this.#raft = raft
@@ -51,32 +52,28 @@ export class Departure {
   /** Takes the next step if there is one. Returns true if raft has something to do for it. */
   pursue(confState: ConfState, viewNow: () => MembershipView, now: number, out: Output[]): boolean {
     const phase = this.#phase
-    const leader = this.#raft.leader
-    switch (phase.phase) {
-      case 'staying':
-      case 'left':
-        return false
-      case 'fading': {
-        if (leader === NONE || now - phase.askedAt < askAgainTicks) return false
-        this.#phase = { phase: 'fading', askedAt: now }
-        this.#ask(leader, 'remove', out)
-        return false
-      }
-      case 'leaving': {
-        const { voters, votersOutgoing } = confState
-        if (!voters.includes(this.#self) && !votersOutgoing.includes(this.#self)) return this.#left(phase.fate, out)
-        if (leader === this.#self) return this.#handOver(phase.fate, viewNow(), out)
-        if (leader !== NONE && (leader !== phase.asked || now - phase.askedAt >= askAgainTicks)) {
-          this.#phase = { ...phase, asked: leader, askedAt: now }
-          this.#ask(leader, phase.fate, out)
-        }
+    if (phase.phase !== 'leaving') return false
+    const { voters, votersOutgoing } = confState
+    const votes = voters.includes(this.#self) || votersOutgoing.includes(this.#self)
+    if (!votes) {
+      this.#announce(out)
+      if (phase.fate === 'demote') {
+        this.#phase = { phase: 'left' }
         return false
       }
     }
+    const leader = this.#raft.leader
+    if (leader === this.#self) return this.#handOver(viewNow(), out)
+    if (leader !== NONE && (leader !== phase.asked || now - phase.askedAt >= askAgainTicks)) {
+      this.#phase = { ...phase, asked: leader, askedAt: now }
+      this.#ask(leader, phase.fate, out)
+    }
+    return false
   }
 
-  #handOver(fate: 'demote' | 'remove', view: MembershipView, out: Output[]): boolean {
-    if (isAlone(view, this.#options)) return this.#left(fate, out)
+  #handOver(view: MembershipView, out: Output[]): boolean {
+    // Whoever is out of reach now may come back; one that is to be removed is then still there to hand over to them.
+    if (isAlone(view, this.#options)) this.#announce(out)
     const heir = successor(view, this.#options)
     if (heir === null || this.#raft.transferee !== NONE) return false
     this.#raft.transferLeader(heir)
@@ -87,10 +84,10 @@ export class Departure {
     out.push({ kind: 'send', to: leader, message: { kind: 'leave', member: this.#self, fate } })
   }
 
-  #left(fate: 'demote' | 'remove', out: Output[]): false {
-    this.#phase = fate === 'remove' ? { phase: 'fading', askedAt: 0 } : { phase: 'left' }
+  #announce(out: Output[]): void {
+    if (this.#announced) return
+    this.#announced = true
     out.push({ kind: 'left' })
-    return false
   }
 }
 
