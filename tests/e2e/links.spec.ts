@@ -54,7 +54,11 @@ async function say(from: Page, to: Page, member: number): Promise<void> {
 
 async function sendSnapshot(from: Page, to: Page, member: number, bytes: number): Promise<void> {
   await from.evaluate(command => window.tab.do({ kind: 'sendSnapshot', ...command }), { to: member, bytes })
-  expect((await report(to, { kind: 'snapshot', bytes })).report).toMatchObject({ intact: true })
+  const sent = await report(from, { kind: 'sending', bytes })
+  const received = await report(to, { kind: 'snapshot', bytes })
+  expect(received.report).toMatchObject({ intact: true })
+  const perSecond = ((bytes / 1024 / 1024) * 1000) / (received.at - sent.at)
+  test.info().annotations.push({ type: 'measured', description: `snapshot: ${perSecond.toFixed(1)} MiB/s` })
 }
 
 test('a tab that comes second is linked within a second of beginning to load, whoever dials', async ({

@@ -20,5 +20,6 @@ export interface FromLinksWorker {
     | { readonly kind: 'told'; readonly message: FromLinks }
     | { readonly kind: 'links'; readonly links: readonly LinkStatus[] }
     | { readonly kind: 'heard'; readonly from: MemberId; readonly word: number }
+    | { readonly kind: 'sending'; readonly bytes: number }
     | { readonly kind: 'snapshot'; readonly from: MemberId; readonly bytes: number; readonly intact: boolean }
 }

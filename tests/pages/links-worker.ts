@@ -8,8 +8,12 @@ import type { FromLinksWorker, ToLinksWorker } from './links-messages.ts'
 let links: Links | undefined
 let self: MemberId = 0
 
-function say(report: FromLinksWorker['report']): void {
-  const message: FromLinksWorker = { at: performance.timeOrigin + performance.now(), report }
+function now(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+function say(report: FromLinksWorker['report'], at = now()): void {
+  const message: FromLinksWorker = { at, report }
   postMessage(message)
 }
 
@@ -52,10 +56,13 @@ addEventListener('message', (event: MessageEvent<ToLinksWorker>) => {
       links?.send(self, command.to, { kind: 'join', member: command.word })
       links?.flush()
       break
-    case 'sendSnapshot':
-      links?.send(self, command.to, snapshot(command.bytes))
+    case 'sendSnapshot': {
+      const message = snapshot(command.bytes)
+      say({ kind: 'sending', bytes: command.bytes })
+      links?.send(self, command.to, message)
       links?.flush()
       break
+    }
     case 'block': {
       const until = performance.now() + command.ms
       while (performance.now() < until);
@@ -71,13 +78,15 @@ function received(from: MemberId, message: PeerMessage): void {
   if (message.kind === 'join') say({ kind: 'heard', from, word: message.member })
   else if (message.kind === 'raft' && message.message.snapshot !== null) {
     const { data } = message.message.snapshot
-    say({ kind: 'snapshot', from, bytes: data.length, intact: data.every((byte, at) => byte === at % 251) })
+    const at = now()
+    say({ kind: 'snapshot', from, bytes: data.length, intact: data.every((byte, at) => byte === at % 251) }, at)
   }
 }
 
 function snapshot(bytes: number): PeerMessage {
   const confState = { voters: [self], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false }
-  const data = Uint8Array.from({ length: bytes }, (_, at) => at % 251)
+  const data = new Uint8Array(bytes)
+  for (let at = 0; at < bytes; at++) data[at] = at % 251
   const message: Message = {
     type: 'MsgSnap',
     to: 0,

@@ -15,7 +15,7 @@ export interface MeshOptions {
   /** WebSocket address of the signaling server. */
   readonly signalingUrl: string
   readonly room: string
-  /** This tab's random name, made anew with every page load: it is how peers know each other across signaling servers. */
+  /** This page load's name, see `newPeerName`: it is how peers know each other across signaling servers. */
   readonly peer: string
   /** STUN and TURN servers. None by default: a local network needs none, and no stranger learns of anybody. */
   readonly iceServers?: readonly RTCIceServer[]

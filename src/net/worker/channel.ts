@@ -24,11 +24,6 @@ export interface ChannelEvents {
 
 export function transferredChannel(channel: RTCDataChannel, lowMarkBytes: number, events: ChannelEvents): Channel {
   let closed = false
-  const end = () => {
-    if (closed) return
-    closed = true
-    events.onClosed()
-  }
   channel.binaryType = 'arraybuffer'
   channel.bufferedAmountLowThreshold = lowMarkBytes
   channel.onbufferedamountlow = () => {
@@ -39,11 +34,16 @@ export function transferredChannel(channel: RTCDataChannel, lowMarkBytes: number
     if (data instanceof ArrayBuffer) events.onFrame(new Uint8Array(data))
     else events.onGarbage()
   }
-  channel.onclose = end
-  // Chromium says `closing` only when the other side closed first, and `close` much later if it has to wait for it.
-  channel.onclosing = end
-  if (channel.readyState === 'open') queueMicrotask(() => events.onOpen())
-  else channel.onopen = () => events.onOpen()
+  channel.onclose = () => {
+    if (closed) return
+    closed = true
+    events.onClosed()
+  }
+  const opened = () => {
+    if (!closed) events.onOpen()
+  }
+  if (channel.readyState === 'open') queueMicrotask(opened)
+  else channel.onopen = opened
   return {
     get open() {
       return !closed && channel.readyState === 'open'

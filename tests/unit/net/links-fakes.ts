@@ -46,7 +46,6 @@ export class FakeDataChannel {
   bufferedAmountLowThreshold = 0
   onopen: (() => void) | null = null
   onclose: (() => void) | null = null
-  onclosing: (() => void) | null = null
   onmessage: ((event: { data: unknown }) => void) | null = null
   onbufferedamountlow: (() => void) | null = null
   /** The most that was ever buffered, in bytes. */

@@ -1,0 +1,11 @@
+/**
+ * A fresh name for this page load: 32 hex digits that no other page has, and that sort the newer page first. The peer of the
+ * lower name dials, so it is the newcomer who does, and not a tab in the background: simple-peer starts an offer in a
+ * timer, and a hidden page's timers run once a second (https://developer.chrome.com/blog/timer-throttling-in-chrome-88).
+ * A wrong clock only changes who dials.
+ */
+export function newPeerName(now = Date.now()): string {
+  const age = (Number.MAX_SAFE_INTEGER - now).toString(16).padStart(14, '0')
+  const random = crypto.getRandomValues(new Uint8Array(9))
+  return age + Array.from(random, byte => byte.toString(16).padStart(2, '0')).join('')
+}
