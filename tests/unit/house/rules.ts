@@ -42,7 +42,7 @@ export const rooms: readonly Room[] = [
   { folder: 'signaling', mayImport: ['src/net/signaling-protocol.ts'], packages: ['ws', 'sirv'], node: true },
   { folder: 'tests', mayImport: 'everything', packages: [], node: true },
   { folder: 'bench', mayImport: 'everything', packages: [], node: true },
-  { folder: 'scripts', mayImport: [], packages: ['playwright'], node: true },
+  { folder: 'scripts', mayImport: [], packages: ['playwright', 'vite'], node: true },
 ]
 
 /** What a pure room may not name. Types do not count: a port may well speak of a `Promise`. */
@@ -59,6 +59,7 @@ export const entries: readonly string[] = [
   'bench/main.ts',
   'scripts/start.mjs',
   'scripts/test.mjs',
+  'scripts/sizes.mjs',
   'scripts/require-node.cjs',
   'tests/sim/main.ts',
   'tests/conformance/raft-scripts.ts',
