@@ -19,6 +19,9 @@ type Phase =
 /** How long `close()` lets a member hand over before it stops all the same. */
 const farewellMs = 1_000
 
+/** A channel dies with its page and takes along what has not left yet, and nothing tells when it has. */
+const goodbyeFlightMs = 8
+
 /**
  * One tab's host: the member that serves this tab's page, the orphans this tab has adopted, and everything they need of the
  * world. All of them take their turns together.
@@ -262,8 +265,10 @@ export class Host implements HostControl {
     if (this.#phase.phase !== 'open' || !this.#phase.primary.hasLeft) return
     this.#links.flush()
     this.#links.bye()
-    if (this.#door !== null) Atomics.store(this.#door, 0, 1)
-    this.#onAllLeft()
+    setTimeout(() => {
+      if (this.#door !== null) Atomics.store(this.#door, 0, 1)
+      this.#onAllLeft()
+    }, goodbyeFlightMs)
   }
 
   /**
@@ -370,6 +375,7 @@ function failureOf(error: unknown): { code: HostErrorCode; message: string } {
         return { code: error.code, message }
       case 'CLOSED':
         return { code: 'STOPPED', message }
+      case 'UNAVAILABLE':
       case 'FAILED':
         return { code: 'STORAGE_UNAVAILABLE', message }
     }

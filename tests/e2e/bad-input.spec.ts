@@ -1,0 +1,108 @@
+import { BoardTab, installHandle } from './board.ts'
+import { expect, test } from './fixtures.ts'
+
+/** The code and outcome of the error an API call rejects with. */
+type Refusal = { code: string; outcome: string } | 'accepted'
+
+test.describe('what the API refuses', () => {
+  const calls = {
+    'an empty key': ['EMPTY_KEY', () => window.flotilla?.db.put('', 'value')],
+    'a value over 1.5 MiB': [
+      'REQUEST_TOO_LARGE',
+      () => window.flotilla?.db.put('big', 'x'.repeat(1.5 * 1024 * 1024 + 1)),
+    ],
+    'a read of the future': ['FUTURE_REVISION', () => window.flotilla?.db.get('key', { revision: 1_000_000 })],
+  } as const
+  for (const [what, [code, call]] of Object.entries(calls)) {
+    test(`${what} is a typed error, and the next call works`, async ({ context, server }) => {
+      await installHandle(context)
+      const tab = await BoardTab.open(context, server.url)
+      const refusal = await tab.page.evaluate(
+        async ([source]): Promise<Refusal> => {
+          try {
+            await new Function(`return (${source})()`)()
+            return 'accepted'
+          } catch (error) {
+            return { code: Reflect.get(Object(error), 'code'), outcome: Reflect.get(Object(error), 'outcome') }
+          }
+        },
+        [call.toString()] as const,
+      )
+      expect(refusal).toEqual({ code, outcome: 'definite' })
+      await tab.put('key', 'value')
+      expect(await tab.get('key')).toBe('value')
+    })
+  }
+})
+
+test('a malformed invite is explained, and the last board is still there', async ({ context, server }) => {
+  await installHandle(context)
+  const tab = await BoardTab.open(context, server.url)
+  const { url } = tab
+  await tab.addCard('To do', 'Mine')
+  await expect(tab.card('To do', 'Mine')).toBeVisible()
+  const page = await context.newPage()
+  await page.goto(`${url.slice(0, -5)}`)
+  await expect(
+    page
+      .getByRole('alert')
+      .or(page.getByRole('heading', { name: /link/i }))
+      .first(),
+  ).toBeVisible()
+  await expect(page.getByRole('button', { name: /new board/i }).first()).toBeVisible()
+  const again = await BoardTab.open(context, url)
+  await expect(again.card('To do', 'Mine')).toBeVisible()
+})
+
+test.describe('what the browser must have', () => {
+  const missing = {
+    IndexedDB: ['STORAGE_UNAVAILABLE', () => Reflect.deleteProperty(window, 'indexedDB')],
+    'Web Locks': ['LOCKS_UNAVAILABLE', () => Reflect.deleteProperty(Navigator.prototype, 'locks')],
+  } as const
+  for (const [what, [code, remove]] of Object.entries(missing)) {
+    test(`without ${what} the page says so (${code})`, async ({ page, server }) => {
+      await page.addInitScript(remove)
+      await page.goto(server.url)
+      await expect(page.locator(`[data-problem="${code}"]`)).toBeVisible()
+    })
+  }
+
+  test("without WebRTC a board of one's own works, and joining says what is missing", async ({ context, server }) => {
+    await installHandle(context)
+    const tab = await BoardTab.open(context, server.url)
+    const page = await context.newPage()
+    await page.addInitScript(() => Reflect.deleteProperty(window, 'RTCPeerConnection'))
+    await page.goto(tab.url)
+    await expect(page.locator('[data-problem="WEBRTC_UNAVAILABLE"]')).toBeVisible()
+  })
+})
+
+test('a full disk stops the member with a word, and loses nothing acknowledged', async ({ page, context, server }) => {
+  await installHandle(context)
+  const cdp = await context.newCDPSession(page)
+  const { origin } = new URL(server.url)
+  // Before the first use: Chromium looks again at the room it has allotted to a database only now and then.
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin, quotaSize: 5_000_000 })
+  const tab = await BoardTab.open(context, server.url)
+  await tab.put('acknowledged', 'before')
+  const refused = await tab.page.evaluate(async () => {
+    const noise = () =>
+      Array.from(crypto.getRandomValues(new Uint8Array(65_536)), byte => String.fromCharCode(32 + (byte % 95))).join('')
+    for (let i = 0; i < 40; i += 1) {
+      const value = Array.from({ length: 8 }, noise).join('')
+      try {
+        await window.flotilla?.db.put(`fill/${i}`, value)
+      } catch (error) {
+        return Reflect.get(Object(error), 'code')
+      }
+    }
+    return 'accepted'
+  })
+  expect(refused).toBe('NOSPACE')
+  await expect(tab.page.locator('[data-problem="NOSPACE"]')).toBeVisible()
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin })
+  await tab.page.reload()
+  await tab.ready()
+  expect(await tab.get('acknowledged')).toBe('before')
+  await tab.put('again', 'written')
+})

@@ -1,0 +1,95 @@
+import { BoardTab, installHandle, leaderFirst, openThree } from './board.ts'
+import { expect, test } from './fixtures.ts'
+
+test('a page blocked for 4 s keeps its leadership and holds up nobody', async ({ context, server }) => {
+  await installHandle(context)
+  const [leader, follower] = await leaderFirst(await openThree(context, server.url))
+  if (leader === undefined || follower === undefined) throw new Error('three tabs were opened')
+  const member = await leader.member()
+  const term = await leader.term()
+  let blocked = true
+  const block = leader.page
+    .evaluate(() => {
+      const end = performance.now() + 4_000
+      while (performance.now() < end);
+    })
+    .then(() => {
+      blocked = false
+    })
+  for (let i = 0; i < 100; i += 1) await follower.put(`while-blocked/${i}`, 'written')
+  expect(blocked, 'all of it was written while the page was blocked').toBe(true)
+  await block
+  for (const tab of [leader, follower]) {
+    expect(await tab.leader()).toBe(member)
+    expect(await tab.term()).toBe(term)
+    expect(await tab.keys('while-blocked/')).toHaveLength(100)
+  }
+})
+
+test('a duplicated tab becomes a second member', async ({ context, server }) => {
+  await installHandle(context)
+  const original = await BoardTab.open(context, server.url)
+  const member = await original.member()
+  // An auxiliary window starts with a copy of its opener's sessionStorage, as a duplicated tab does.
+  const [page] = await Promise.all([
+    context.waitForEvent('page'),
+    original.page.evaluate(() => {
+      window.open(location.href)
+    }),
+  ])
+  const copy = await BoardTab.of(page)
+  expect(await copy.page.evaluate(() => Object.keys(sessionStorage).length)).toBeGreaterThan(0)
+  expect(await copy.member()).not.toBe(member)
+  expect(await original.member()).toBe(member)
+  for (const tab of [original, copy]) await tab.sees(2, 1)
+  await copy.put('copy', 'speaks for itself')
+  expect(await original.get('copy')).toBe('speaks for itself')
+})
+
+test('SIGKILL of the whole browser during a stream of writes loses no acknowledged one', async ({
+  launchChromium,
+  server,
+}) => {
+  let browser = await launchChromium()
+  const { profile } = browser
+  const acknowledged: string[] = []
+  let url = server.url
+  for (let round = 0; round < 3; round += 1) {
+    const { context } = browser
+    await installHandle(context)
+    let onEnough = () => {}
+    const enough = new Promise<void>(resolve => {
+      onEnough = resolve
+    })
+    const goal = acknowledged.length + 200
+    await context.exposeFunction('acknowledge', (key: string) => {
+      acknowledged.push(key)
+      if (acknowledged.length === goal) onEnough()
+    })
+    const first = await BoardTab.open(context, url)
+    url = first.url
+    expect(await first.keys('stream/')).toEqual(expect.arrayContaining(acknowledged))
+    const second = await BoardTab.open(context, url)
+    const third = await BoardTab.open(context, url)
+    for (const tab of [first, second, third]) await tab.sees(3, 3)
+    for (const [number, tab] of [first, second, third].entries()) {
+      tab.page
+        .evaluate(prefix => {
+          const acknowledge = Reflect.get(window, 'acknowledge')
+          for (let i = 0; i < 100_000; i += 1) {
+            const key = `${prefix}${String(i).padStart(6, '0')}`
+            setTimeout(() => window.flotilla?.db.put(key, 'written').then(() => acknowledge(key)), i)
+          }
+        }, `stream/${round}/${number}/`)
+        .catch(() => {})
+    }
+    await enough
+    await browser.kill()
+    browser = await launchChromium({ profile })
+  }
+  await installHandle(browser.context)
+  const survivor = await BoardTab.open(browser.context, url)
+  expect(await survivor.keys('stream/')).toEqual(expect.arrayContaining(acknowledged))
+  expect(acknowledged.length).toBeGreaterThanOrEqual(600)
+  await survivor.put('after', 'written')
+})
