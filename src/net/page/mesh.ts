@@ -165,9 +165,10 @@ export class Mesh {
     this.#names.set(address, name)
     const peer = this.#peers.get(name) ?? this.#meet(name)
     peer.address = address
-    const idle = peer.state.phase === 'waiting' || peer.state.phase === 'backoff'
-    if (idle && this.#dials(peer)) {
+    // An attempt under way spoke to an address that is no more, so it too starts over.
+    if (peer.state.phase !== 'up' && peer.state.phase !== 'gone' && this.#dials(peer)) {
       this.#stopTimer(peer)
+      this.#endConnection(peer)
       this.#dial(peer)
     }
     this.#statusChanged()
