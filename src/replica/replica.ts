@@ -3,29 +3,16 @@ import { RaftError } from '../raft/errors.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import type { ConfState, Entry, MemberId, Message, Snapshot } from '../raft/types.ts'
 import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE } from '../raft/types.ts'
-import { decodeCommand, encodeCommand } from '../store/command-codec.ts'
+import { decodeCommand } from '../store/command-codec.ts'
 import { Store } from '../store/store.ts'
-import type { CommandResult } from '../store/types.ts'
-import { StoreError } from '../store/types.ts'
+import { Clients } from './clients.ts'
 import { Departure } from './departure.ts'
 import { ReplicaLog } from './log.ts'
 import { MembershipDriver } from './membership-driver.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
-import { type PendingRead, PendingReads } from './reads.ts'
+import { PendingReads } from './reads.ts'
 import { Roster } from './roster.ts'
-import type {
-  ClientRequest,
-  ClientResponse,
-  Input,
-  MemberState,
-  Output,
-  PeerMessage,
-  Position,
-  ReplicaStatus,
-  RequestId,
-  WalState,
-} from './types.ts'
-import { PendingWrites } from './writes.ts'
+import type { Input, MemberState, Output, PeerMessage, Position, ReplicaStatus, WalState } from './types.ts'
 
 export interface ReplicaConfig {
   readonly member: MemberId
@@ -59,15 +46,11 @@ export class Replica {
   readonly #raft: RawNode
   readonly #log: ReplicaLog
   readonly #store: Store
-  readonly #writes = new PendingWrites()
-  readonly #reads: PendingReads
+  readonly #clients: Clients
   readonly #roster: Roster
   readonly #membership: MembershipDriver
   readonly #departure: Departure
-  readonly #watches = new Set<RequestId>()
   readonly #observer: ReplicaObserver | undefined
-  /** Local reads and watches of a member that has not been given the cluster's state yet. */
-  #deferred: { id: RequestId; request: ClientRequest }[] = []
   #out: Output[] = []
   #confState: ConfState
   #applied: number
@@ -95,7 +78,12 @@ export class Replica {
     this.#appliedTerm = recovered.snapshot?.metadata.term ?? 0
     this.#snapshotBytes = recovered.snapshot?.data.length ?? 0
     this.#log = new ReplicaLog(recovered, () => this.#makeSnapshot())
-    this.#reads = new PendingReads(member)
+    this.#clients = new Clients({
+      reads: new PendingReads(member),
+      store: this.#store,
+      hasState: this.#applied > 0,
+      emit: output => this.#out.push(output),
+    })
     this.#roster = new Roster(member)
     this.#raft = new RawNode({
       id: member,
@@ -125,11 +113,10 @@ export class Replica {
     for (const input of inputs) this.#take(input)
     this.#propose()
     this.#drainRaft()
-    this.#serveReads()
     if (this.#membership.drive(this.#confState, this.#applied, this.#now)) this.#drainRaft()
     const view = () => this.#membership.view(this.#confState, this.#now)
     if (this.#departure.pursue(this.#confState, view, this.#now, this.#out)) this.#drainRaft()
-    this.#notify()
+    this.#clients.serve(this.#applied)
     this.#reportStatus()
     return this.#out
   }
@@ -146,15 +133,13 @@ export class Replica {
         this.#completeWrite(input.id)
         return
       case 'request':
-        this.#request(input.id, input.request)
+        this.#clients.request(input.id, input.request)
         return
       case 'cancel':
-        this.#reads.cancel(input.id)
-        this.#deferred = this.#deferred.filter(deferred => deferred.id !== input.id)
-        if (this.#watches.delete(input.id)) this.#store.unwatch(input.id)
+        this.#clients.cancel(input.id)
         return
       case 'credit':
-        if (this.#watches.has(input.id)) this.#store.credit(input.id, input.batches)
+        this.#clients.credit(input.id, input.batches)
         return
       case 'peerUp':
         this.#peerUp(input.member)
@@ -166,7 +151,7 @@ export class Replica {
         // The time did pass for everyone else. Two election timeouts of silence make a leader give up (check-quorum).
         for (let tick = 0; tick < 2 * this.#options.electionTicks; tick += 1) this.#raft.tick()
         this.#now += 2 * this.#options.electionTicks
-        this.#reads.restart()
+        this.#clients.reads.restart()
         return
       case 'leave':
         this.#departure.begin(input.fate)
@@ -179,7 +164,7 @@ export class Replica {
   #tick(): void {
     this.#now += 1
     this.#raft.tick()
-    this.#reads.tick(this.#options.retryTicks)
+    this.#clients.reads.tick(this.#options.retryTicks)
     if (this.#reproposeAt !== null && this.#now >= this.#reproposeAt) this.#repropose()
     if (this.#campaignAt !== null && this.#now >= this.#campaignAt) {
       this.#campaignAt = null
@@ -262,30 +247,6 @@ export class Replica {
     this.#campaignAt ??= this.#now + 1 + Math.floor(this.#random() * campaignSpreadTicks)
   }
 
-  #request(id: RequestId, request: ClientRequest): void {
-    if (this.#applied === 0 && (request.kind === 'watch' || (request.kind === 'range' && request.serializable))) {
-      // There is no state yet to read from or to watch.
-      this.#deferred.push({ id, request })
-      return
-    }
-    switch (request.kind) {
-      case 'write':
-        this.#writes.add(id, request.command, encodeCommand(request.command))
-        return
-      case 'range':
-        if (request.serializable) this.#serve({ id, request: request.request })
-        else this.#reads.add({ id, request: request.request })
-        return
-      case 'watch':
-        this.#watches.add(id)
-        this.#store.watch(id, request.request)
-        this.#out.push({ kind: 'notify', id, notification: { kind: 'created', revision: this.#store.revision } })
-        return
-      default:
-        request satisfies never
-    }
-  }
-
   #propose(): void {
     const leader = this.#raft.leader
     if (leader !== this.#lastLeader || this.#raft.term !== this.#lastTerm) {
@@ -293,29 +254,30 @@ export class Replica {
       this.#lastTerm = this.#raft.term
       this.#leaderHeardAt = this.#now
       this.#repropose()
-      this.#reads.restart()
+      this.#clients.reads.restart()
       if (leader === this.member) this.#roster.startCounting(this.#now, this.#options.membership.liveTicks)
       this.#membership.leaderChanged(leader === this.member)
       this.#gossip()
     }
     if (leader === NONE) return
-    if (this.#writes.unproposed.length > 0 && this.#raft.propose(...this.#writes.unproposed) === 'ok') {
-      this.#writes.markProposed()
+    if (this.#clients.writes.unproposed.length > 0 && this.#raft.propose(...this.#clients.writes.unproposed) === 'ok') {
+      this.#clients.writes.markProposed()
       this.#reproposeAt = this.#now + this.#options.retryTicks
     }
-    const context = this.#reads.begin()
+    // Raft takes no answer from a leader it does not know, and a member without a state knows none.
+    const context = this.#applied > 0 ? this.#clients.reads.begin() : null
     if (context !== null) this.#raft.readIndex(context)
   }
 
   #repropose(): void {
     this.#reproposeAt = null
-    this.#writes.repropose()
+    this.#clients.writes.repropose()
   }
 
   #drainRaft(): void {
     while (this.#raft.hasReady()) {
       const ready = this.#raft.ready()
-      for (const { requestContext, index } of ready.readStates) this.#reads.confirm(requestContext, index)
+      for (const { requestContext, index } of ready.readStates) this.#clients.reads.confirm(requestContext, index)
       for (const message of ready.messages) this.#dispatch(message)
       // What raft did may have made a leader known, and with it proposals possible.
       this.#propose()
@@ -364,19 +326,7 @@ export class Replica {
     this.#snapshotBytes = snapshot.data.length
     this.#logBytes = 0
     this.#roster.retain(this.#confState)
-    const deferred = this.#deferred
-    this.#deferred = []
-    for (const { id, request } of deferred) this.#request(id, request)
-    for (const { id, result } of this.#writes.reconcile((client, seq) => this.#store.resultOf(client, seq))) {
-      if (result === 'forgotten') {
-        this.#answer(id, {
-          ok: false,
-          code: 'UNAVAILABLE',
-          message: 'the result of this write is no longer known',
-          outcome: 'unknown',
-        })
-      } else this.#answer(id, toResponse(result))
-    }
+    this.#clients.stateInstalled()
   }
 
   #apply(entry: Entry): void {
@@ -391,46 +341,12 @@ export class Replica {
     if (entry.data.length === 0) return
     const command = decodeCommand(entry.data)
     const result = this.#store.apply(command)
-    if (!result.ok && result.code === 'GAP') {
+    if (!result.ok && result.code === 'GAP' && this.#clients.writes.isBehind(command)) {
       // An earlier write of this client was lost on its way to the leader; all will be sent again, in order.
-      if (this.#writes.size > 0) this.#reproposeAt = this.#now + 1
+      this.#reproposeAt = this.#now + 1
       return
     }
-    const id = this.#writes.settle(command.clientId, command.seq)
-    if (id !== null) this.#answer(id, toResponse(result))
-  }
-
-  #serveReads(): void {
-    for (const read of this.#reads.takeServable(this.#applied)) this.#serve(read)
-  }
-
-  #serve({ id, request }: PendingRead): void {
-    try {
-      this.#answer(id, { ok: true, response: this.#store.range(request) })
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error
-      this.#answer(id, { ok: false, code: error.code, message: error.message, outcome: 'definite' })
-    }
-  }
-
-  #answer(id: RequestId, response: ClientResponse): void {
-    this.#out.push({ kind: 'respond', id, response })
-  }
-
-  #notify(): void {
-    for (const delivery of this.#store.drainWatches()) {
-      const { id } = delivery
-      if ('batches' in delivery) {
-        this.#out.push({ kind: 'notify', id, notification: { kind: 'events', batches: delivery.batches } })
-      } else {
-        this.#watches.delete(id)
-        this.#out.push({
-          kind: 'notify',
-          id,
-          notification: { kind: 'compacted', compactRevision: delivery.compactRevision },
-        })
-      }
-    }
+    this.#clients.applied(command, result)
   }
 
   #makeSnapshot(): Snapshot {
@@ -491,7 +407,7 @@ export class Replica {
       quorum: this.#hasQuorum(),
       revision: this.#store.revision,
       members: this.#roster.table(this.#confState, position),
-      pendingWrites: this.#writes.size,
+      pendingWrites: this.#clients.writes.size,
     }
   }
 
@@ -502,7 +418,7 @@ export class Replica {
 
   #reportStatus(): void {
     const { role, term, leader } = this.#raft
-    const key = `${role} ${term} ${leader} ${this.#applied} ${this.#hasQuorum()} ${this.#writes.size} ${this.#roster.version}`
+    const key = `${role} ${term} ${leader} ${this.#applied} ${this.#hasQuorum()} ${this.#clients.writes.size} ${this.#roster.version}`
     if (key === this.#statusKey) return
     this.#statusKey = key
     this.#out.push({ kind: 'statusChanged' })
@@ -524,10 +440,4 @@ const emptyConfState: ConfState = {
 
 function isSoleVoter({ voters, votersOutgoing }: ConfState, member: MemberId): boolean {
   return voters.length === 1 && voters[0] === member && votersOutgoing.length === 0
-}
-
-function toResponse(result: CommandResult): ClientResponse {
-  return result.ok
-    ? { ok: true, response: result.response }
-    : { ok: false, code: result.code, message: result.message, outcome: 'definite' }
 }

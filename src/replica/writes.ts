@@ -53,6 +53,12 @@ export class PendingWrites {
     }
   }
 
+  /** Whether an earlier write of the same client is still to be applied, so that a gap before this one can close. */
+  isBehind({ clientId, seq }: Command): boolean {
+    const writes = this.#clients.get(clientId)
+    return writes !== undefined && [...writes.keys()].some(earlier => earlier < seq)
+  }
+
   /** The command was applied: the request to answer, if it was ours and still open. */
   settle(clientId: string, seq: number): RequestId | null {
     const writes = this.#clients.get(clientId)
