@@ -149,7 +149,6 @@ function checkDuplicates(ops: readonly RequestOp[]): Touched {
     for (const key of success.puts) addPut(puts, deletes, key)
     for (const key of failure.puts) {
       if (!success.puts.has(key)) addPut(puts, deletes, key)
-      else if (deletes.has(key)) throw storeError('DUPLICATE_KEY')
     }
     deletes.addAll(success.deletes)
     deletes.addAll(failure.deletes)

@@ -38,6 +38,8 @@ export class Watches {
   readonly #byRange = new Map<string, RangeGroup>()
   readonly #ready = new Set<Watcher>()
   readonly #waiting = new Set<Watcher>()
+  /** Up to where those waiting were last looked over for any that must end. */
+  #compactRevision: Revision = 0
 
   /** Throws if the id is taken: ids are the caller's. */
   add(id: number, request: WatchRequest, revision: Revision): void {
@@ -109,8 +111,11 @@ export class Watches {
   /** Everything that watchers lack and can take. */
   drain(mvcc: Mvcc): WatchDelivery[] {
     const deliveries: WatchDelivery[] = []
-    for (const watcher of this.#waiting) {
-      if (watcher.next < mvcc.compactRevision) this.#setState(watcher, 'ready')
+    if (mvcc.compactRevision !== this.#compactRevision) {
+      this.#compactRevision = mvcc.compactRevision
+      for (const watcher of this.#waiting) {
+        if (watcher.next < mvcc.compactRevision) this.#setState(watcher, 'ready')
+      }
     }
     for (const watcher of [...this.#ready]) {
       if (watcher.next < mvcc.compactRevision) {

@@ -100,6 +100,14 @@ test('what cannot be a command cannot be encoded', () => {
   expect(() => encodeCommand({ ...COMMAND, request: { ...request, lease: 1.5 } })).toThrow(RangeError)
 })
 
+test('a reader never reads past its end', () => {
+  const reader = new Reader(Uint8Array.of(1, 2, 3))
+  expect(() => reader.raw(4)).toThrow(DecodeError)
+  expect(reader.raw(3)).toEqual(Uint8Array.of(1, 2, 3))
+  expect(() => reader.byte()).toThrow(DecodeError)
+  expect(() => reader.uint32()).toThrow(DecodeError)
+})
+
 describe('integers', () => {
   function written(write: (writer: BinaryWriter) => void): Uint8Array {
     const writer = new BinaryWriter(0)

@@ -122,6 +122,14 @@ describe('bounds', () => {
     expect(code(store, command(2, 2, 0, reading))).toBeNull()
   })
 
+  test('the result just given is kept even if it is larger than all of that', () => {
+    const store = withLimits({ rememberedBytesMax: 1_000 })
+    store.apply(command(1, 1, 0, put('k', 'x'.repeat(2_000))))
+    store.apply(command(2, 1, 0, txn([range('k')])))
+    expect(store.resultOf(clientId(1), 1)).toBe('forgotten')
+    expect(store.resultOf(clientId(2), 1)).toMatchObject({ ok: true, response: { responses: [{ count: 1 }] } })
+  })
+
   test('of clients: the least recently active is forgotten, and told so if it is known to have been one', () => {
     const store = withLimits({ sessionsMax: 2 })
     store.apply(command(1, 1))

@@ -140,6 +140,8 @@ describe('one key twice in one run is refused', () => {
     ['a nested put and a delete', [txn([], [], [put('b', '1')]), del('a', 'c')]],
     ['puts of two nested transactions', [txn([put('a', '1')]), txn([], [], [put('a', '2')])]],
     ['a nested delete and a later nested put', [txn([del('a', 'c')]), txn([put('b', '1')])]],
+    ['the same with the branches not taken', [txn([], [], [del('a', 'c')]), txn([], [], [put('b', '1')])]],
+    ['a delete and nested puts in both branches', [del('a'), txn([put('a', '1')], [], [put('a', '2')])]],
     ['deep inside', [txn([txn([put('a', '1'), txn([put('a', '2')])])])]],
   ])('%s', (_, ops) => {
     expect(writer.code(txn(ops))).toBe('DUPLICATE_KEY')

@@ -192,6 +192,29 @@ test('a watch from a compacted revision ends at once, one from the compact revis
   expect(drain()).toEqual({ 1: ['compacted at 4'], 2: ['4: delete a='] })
 })
 
+test('a key put and deleted by the compact revision itself shows both, however it is watched', () => {
+  writer.ok(put('a', '0'))
+  writer.ok(txn([txn([put('a', '1')]), txn([del('a')])]))
+  writer.ok(compact(3))
+  store.watch(1, watch('a', null, { startRevision: 3 }))
+  store.watch(2, watch('a', 'b', { startRevision: 3 }))
+  expect(drain()).toEqual({ 1: ['3: put a=1, delete a='], 2: ['3: put a=1, delete a='] })
+})
+
+test('a watcher that had all there was does not end by a snapshot that compacted it', () => {
+  const ahead = new Store()
+  const other = new Writer(ahead)
+  store.watch(1, watch('a'))
+  for (let i = 0; i < 3; i++) {
+    writer.ok(put('b', '1'))
+    other.ok(put('b', '1'))
+  }
+  other.ok(compact(4))
+  other.ok(put('a', '1'))
+  store.install(ahead.snapshot())
+  expect(drain()).toEqual({ 1: ['5: put a=1'] })
+})
+
 test('when a snapshot takes the place of the state, watchers get what it has and end where it has not', () => {
   store.watch(1, watch('a'))
   store.watch(2, watch('b'))
