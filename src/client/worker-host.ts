@@ -1,8 +1,8 @@
 import * as Comlink from 'comlink'
+import { newPeerName } from '../net/page/peer-name.ts'
 import type { FromHost, HostControl, HostPorts } from '../worker/protocol.ts'
 import { Connection } from './connection.ts'
 import { FlotillaError } from './errors.ts'
-import { randomName } from './session.ts'
 
 /** The worker of one database, as the page holds it. */
 export interface WorkerHost {
@@ -24,7 +24,7 @@ export function startWorker(): WorkerHost {
   const data = new MessageChannel()
   const links = new MessageChannel()
   const memory = globalThis.crossOriginIsolated ? new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) : null
-  const peer = randomName()
+  const peer = newPeerName()
   const worker = createWorker()
   const broken = new Promise<never>((_, reject) => {
     worker.addEventListener('error', event => {

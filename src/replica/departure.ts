@@ -4,6 +4,7 @@ import { NONE } from '../raft/types.ts'
 import { type MembershipView, successor } from './membership.ts'
 import type { MembershipDriver } from './membership-driver.ts'
 import type { MembershipOptions } from './options.ts'
+import type { Roster } from './roster.ts'
 import type { Output } from './types.ts'
 
 type Phase =
@@ -25,15 +26,17 @@ type Phase =
 export class Departure {
   readonly #raft: RawNode
   readonly #membership: MembershipDriver
+  readonly #roster: Roster
   readonly #self: MemberId
   readonly #options: MembershipOptions
   #phase: Phase = { phase: 'staying' }
   /** The owner has been told that nothing depends on this member. One that is to be removed goes on asking until it is stopped. */
   #announced = false
 
-  constructor(raft: RawNode, membership: MembershipDriver, self: MemberId, options: MembershipOptions) {
+  constructor(raft: RawNode, membership: MembershipDriver, roster: Roster, self: MemberId, options: MembershipOptions) {
     this.#raft = raft
     this.#membership = membership
+    this.#roster = roster
     this.#self = self
     this.#options = options
   }
@@ -63,6 +66,8 @@ export class Departure {
       }
     }
     const leader = this.#raft.leader
+    // With nobody in reach there is nobody to hand anything to, and nobody who would notice.
+    if (this.#roster.connected.size === 0) this.#announce(out)
     if (leader === this.#self) return this.#handOver(viewNow(), out)
     if (leader !== NONE && (leader !== phase.asked || now - phase.askedAt >= askAgainTicks)) {
       this.#phase = { ...phase, asked: leader, askedAt: now }

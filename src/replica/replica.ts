@@ -102,7 +102,7 @@ export class Replica {
       random,
     })
     this.#membership = new MembershipDriver(this.#raft, this.#roster, member, options)
-    this.#departure = new Departure(this.#raft, this.#membership, member, options.membership)
+    this.#departure = new Departure(this.#raft, this.#membership, this.#roster, member, options.membership)
     // The only voter has nobody to wait for.
     if (isSoleVoter(this.#confState, member)) this.#raft.campaign()
   }
