@@ -104,6 +104,7 @@ export class Mvcc {
   commit(): number {
     const start = this.#committed
     if (this.#history.length > start) {
+      if (this.#history[start]?.kv.modRevision !== this.#revision + 1) throw new Error('a revision was skipped')
       this.#revision++
       this.#committed = this.#history.length
     }
@@ -121,6 +122,7 @@ export class Mvcc {
 
   /** Forgets what only revisions before `revision` need. Throws `COMPACTED` or `FUTURE_REVISION` as etcd does. */
   compact(revision: Revision): void {
+    if (this.#history.length !== this.#committed) throw new Error('compaction inside a transaction')
     if (revision <= this.#compactRevision) throw storeError('COMPACTED')
     if (revision > this.#revision) throw storeError('FUTURE_REVISION')
     this.#compactRevision = revision
@@ -164,6 +166,8 @@ export class Mvcc {
   }
 
   #add(record: KeyRecord, kv: KeyValue): void {
+    const last = this.#history.at(-1)
+    if (last !== undefined && last.kv.modRevision > kv.modRevision) throw new Error('history out of order')
     const change = { record, kv }
     record.changes.push(change)
     this.#history.push(change)
