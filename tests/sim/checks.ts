@@ -76,9 +76,13 @@ export class Checks {
     const { index } = entry
     const mirror = this.#mirror(member)
     if (index !== mirror.applied + 1 && !mirror.installed.has(index - 1)) {
-      throw new Violation('entries are applied one after the other', `${member} applies ${index} after ${mirror.applied}`)
+      throw new Violation(
+        'entries are applied one after the other',
+        `${member} applies ${index} after ${mirror.applied}`,
+      )
     }
-    if (index <= mirror.applied) throw new Violation('applied never moves back', `${member}: ${mirror.applied}, ${index}`)
+    if (index <= mirror.applied)
+      throw new Violation('applied never moves back', `${member}: ${mirror.applied}, ${index}`)
     mirror.applied = index
     const digest = digestOf(entry)
     const known = this.#committed[index - firstIndex]

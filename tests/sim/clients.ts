@@ -1,5 +1,12 @@
 import type { MemberId } from '../../src/raft/types.ts'
-import type { ClientRequest, ClientResponse, Input, Output, RequestId, WatchNotification } from '../../src/replica/types.ts'
+import type {
+  ClientRequest,
+  ClientResponse,
+  Input,
+  Output,
+  RequestId,
+  WatchNotification,
+} from '../../src/replica/types.ts'
 import type { Command, KeyRange, RangeRequest, Revision, WatchRequest, WriteRequest } from '../../src/store/types.ts'
 import type { SimulationConfig } from './config.ts'
 import type { Model } from './model.ts'
@@ -73,7 +80,9 @@ export class Client {
   /** Writes and reads under way, and watches that have not been given all there is. */
   get unsettled(): readonly string[] {
     const asked = [...this.#open.values()].filter(({ kind }) => kind !== 'watch').map(({ kind }) => kind)
-    const behind = this.#watches.filter(({ request, next, ended }) => !ended && !this.#promises.isUpToDate(request, next))
+    const behind = this.#watches.filter(
+      ({ request, next, ended }) => !ended && !this.#promises.isUpToDate(request, next),
+    )
     return [...asked, ...behind.map(({ next }) => `watch at ${next}`)]
   }
 
@@ -112,9 +121,11 @@ export class Client {
     switch (open.kind) {
       case 'write':
         this.#promises.writeAnswered(open.command, response, open.floor)
-        return this.#settleWrite(open.command.seq)
+        this.#settleWrite(open.command.seq)
+        return
       case 'read':
-        return this.#promises.rangeAnswered(open.request, response, open.floor)
+        this.#promises.rangeAnswered(open.request, response, open.floor)
+        return
       case 'localRead':
         this.#seen = this.#promises.localRangeAnswered(open.request, response, this.#seen)
         if (response.ok && response.response.op === 'range') {
@@ -173,18 +184,22 @@ export class Client {
         this.#seq += 1
         const command = { clientId: this.#clientId, seq: this.#seq, acked: this.#acked, request: this.#drawWrite() }
         this.#unanswered.set(command.seq, { command, floor })
-        return this.#write(command, floor)
+        this.#write(command, floor)
+        return
       }
       case 'read': {
         const request = range(this.#drawKeys())
-        return this.#request({ kind: 'read', request, floor }, { kind: 'range', request, serializable: false })
+        this.#request({ kind: 'read', request, floor }, { kind: 'range', request, serializable: false })
+        return
       }
       case 'localRead': {
         const request = range(this.#drawKeys())
-        return this.#request({ kind: 'localRead', request }, { kind: 'range', request, serializable: true })
+        this.#request({ kind: 'localRead', request }, { kind: 'range', request, serializable: true })
+        return
       }
       case 'cancel':
-        return this.#cancel()
+        this.#cancel()
+        return
     }
   }
 
@@ -237,7 +252,11 @@ export class Client {
         return {
           op: 'txn',
           compare: [],
-          success: [put(key, this.#drawValue()), range(prefixed('')), put(`${key}/copy`, this.#drawValue(), { prevKv })],
+          success: [
+            put(key, this.#drawValue()),
+            range(prefixed('')),
+            put(`${key}/copy`, this.#drawValue(), { prevKv }),
+          ],
           failure: [],
         }
     }

@@ -168,7 +168,10 @@ export class Cluster {
     tab.member = id
     this.#note(member, how === 'found' ? 'founds' : 'wants to join')
     const { hardState } = emptyState
-    this.#start(member, how === 'found' ? foundingWrite(id) : { hardState, entries: [], install: null, compaction: null })
+    this.#start(
+      member,
+      how === 'found' ? foundingWrite(id) : { hardState, entries: [], install: null, compaction: null },
+    )
   }
 
   #start(member: SimulatedMember, initial: WalWrite | null): void {
@@ -200,7 +203,8 @@ export class Cluster {
   #carryOut(member: SimulatedMember, output: Exclude<Output, { kind: 'persist' }>): void {
     switch (output.kind) {
       case 'send':
-        return this.network.send(member.id, output.to, output.message)
+        this.network.send(member.id, output.to, output.message)
+        return
       case 'respond':
       case 'notify': {
         const tab = this.#adopted.has(member.id) ? undefined : this.#tabOf(member)

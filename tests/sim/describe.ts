@@ -79,6 +79,7 @@ function describeWrite({ hardState, entries, install, compaction }: WalWrite): s
   if (hardState !== null) parts.push(`t${hardState.term} vote ${hardState.vote} c${hardState.commit}`)
   if (entries.length > 0) parts.push(`${entries[0]?.index}..${entries.at(-1)?.index}`)
   if (install !== null) parts.push(`install ${install.metadata.index}`)
-  if (compaction !== null) parts.push(`snapshot ${compaction.snapshot.metadata.index}, log from ${compaction.compactTo}`)
+  if (compaction !== null)
+    parts.push(`snapshot ${compaction.snapshot.metadata.index}, log from ${compaction.compactTo}`)
   return parts.join(', ')
 }

@@ -52,42 +52,55 @@ export class Faults {
     switch (kind) {
       case 'crash':
         cluster.crash(victim)
-        return this.#later(lastsMs, () => cluster.restart(victim))
+        this.#later(lastsMs, () => cluster.restart(victim))
+        return
       case 'reload': {
         // As long as a page can hold the door, or as long as one that is closed by its program cares to wait.
         const withinMs = this.#random.pick([60, 1_000] as const)
-        return cluster.leave(victim, withinMs, () => this.#later(lastsMs, () => cluster.restart(victim)))
+        cluster.leave(victim, withinMs, () => {
+          this.#later(this.#isOver ? 0 : lastsMs, () => cluster.restart(victim))
+        })
+        return
       }
       case 'adopt':
         cluster.crash(victim)
-        return this.#later(this.#random.between(50, 500), () => cluster.adopt(victim))
+        this.#later(this.#random.between(50, 500), () => cluster.adopt(victim))
+        return
       case 'freeze':
         cluster.freeze(victim)
-        return this.#later(lastsMs, () => cluster.wake(victim))
+        this.#later(lastsMs, () => cluster.wake(victim))
+        return
       case 'stall':
-        return victim.disk.stall(Math.min(lastsMs, stallMsMax))
+        victim.disk.stall(Math.min(lastsMs, stallMsMax))
+        return
       case 'open':
         if (cluster.hosts.length < cluster.config.membersMax) cluster.openTab('join')
         return
       case 'halves': {
         const members = this.#random.shuffled(cluster.members)
         const cut = this.#random.integer(1, members.length - 1)
-        return this.#part(members.slice(0, cut), members.slice(cut), lastsMs)
+        this.#part(members.slice(0, cut), members.slice(cut), lastsMs)
+        return
       }
       case 'isolateLeader':
       case 'isolateOne': {
         const leader = awake.find(({ replica }) => replica?.status().role === 'leader')
         const alone = kind === 'isolateLeader' ? (leader ?? victim) : victim
         const others = cluster.members.filter(member => member !== alone)
-        return this.#part([alone], others, lastsMs)
+        this.#part([alone], others, lastsMs)
+        return
       }
       case 'cutLink':
       case 'cutOneWay': {
         const other = this.#random.pick(cluster.members.filter(member => member !== victim))
         if (other === undefined) return
-        if (kind === 'cutLink') return this.#part([victim], [other], lastsMs)
+        if (kind === 'cutLink') {
+          this.#part([victim], [other], lastsMs)
+          return
+        }
         cluster.network.block(victim.id, other.id)
-        return this.#later(lastsMs, () => cluster.network.unblock(victim.id, other.id))
+        this.#later(lastsMs, () => cluster.network.unblock(victim.id, other.id))
+        return
       }
     }
   }
@@ -107,11 +120,9 @@ export class Faults {
     })
   }
 
-  /** What undoes a fault; `stop` has undone them all. */
+  /** What undoes a fault. `stop` has undone all that it could; undoing twice does nothing. */
   #later(delayMs: number, undo: () => void): void {
-    this.#schedule.after(delayMs, () => {
-      if (!this.#isOver) undo()
-    })
+    this.#schedule.after(delayMs, undo)
   }
 }
 

@@ -33,7 +33,8 @@ function main(): number {
   const one = values.seed === undefined ? null : whole('seed', values.seed)
   const from = one ?? whole('from', values.from)
   const count = one === null ? whole('seeds', values.seeds) : 1
-  if (values.trace && one === null) throw new UsageError('--trace goes with --seed: the traces of many would be of no use')
+  if (values.trace && one === null)
+    throw new UsageError('--trace goes with --seed: the traces of many would be of no use')
   const hash = new LineHash()
   const trace = (line: string) => {
     hash.add(line)
@@ -87,7 +88,8 @@ class UsageError extends Error {}
 
 function whole(name: string, value: string): number {
   const number = Number(value)
-  if (!Number.isSafeInteger(number) || number < 0) throw new UsageError(`--${name} must be a whole number, not ${value}`)
+  if (!Number.isSafeInteger(number) || number < 0)
+    throw new UsageError(`--${name} must be a whole number, not ${value}`)
   return number
 }
 

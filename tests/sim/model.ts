@@ -1,4 +1,12 @@
-import type { Command, Compare, KeyRange, RequestOp, Revision, WatchRequest, WriteRequest } from '../../src/store/types.ts'
+import type {
+  Command,
+  Compare,
+  KeyRange,
+  RequestOp,
+  Revision,
+  WatchRequest,
+  WriteRequest,
+} from '../../src/store/types.ts'
 import { text } from './requests.ts'
 
 /** One version of one key; `version` 0 is a deletion. */

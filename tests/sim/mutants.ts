@@ -1,4 +1,8 @@
+import { RaftLog } from '../../src/raft/log.ts'
 import type { Input, WalState } from '../../src/replica/types.ts'
+import { PendingWrites } from '../../src/replica/writes.ts'
+import { Sessions } from '../../src/store/sessions.ts'
+import { Watches } from '../../src/store/watch.ts'
 
 /** A known bug, put in from outside, to see that the checks find it. */
 export interface Mutant {
@@ -11,4 +15,85 @@ export interface Mutant {
   readonly input?: (input: Input) => Input
   /** Changes the code itself; returns what undoes it. */
   readonly install?: () => () => void
+}
+
+export const mutants: readonly Mutant[] = [
+  { name: 'writes count as durable before they are', completesBeforeDurable: true },
+  {
+    name: 'the last entry is forgotten in a crash',
+    recover: state => {
+      const entries = state.entries.slice(0, -1)
+      const last = entries.at(-1)?.index ?? state.snapshot?.metadata.index ?? 0
+      const { hardState } = state
+      return { ...state, entries, hardState: { ...hardState, commit: Math.min(hardState.commit, last) } }
+    },
+  },
+  {
+    name: 'voters do not compare logs',
+    install: () => replaceMethod(RaftLog.prototype, 'isUpToDate', () => () => true),
+  },
+  {
+    name: 'followers do not look at what comes before the entries they are sent',
+    install: () => replaceMethod(RaftLog.prototype, 'matchTerm', () => () => true),
+  },
+  {
+    name: 'repeated writes run again',
+    install: () =>
+      replaceMethod(
+        Sessions.prototype,
+        'once',
+        original =>
+          function (this: Sessions, command, execute) {
+            const isNew = this.resultOf(command.clientId, command.seq) === 'unknown'
+            return isNew ? original.call(this, command, execute) : execute()
+          },
+      ),
+  },
+  {
+    name: 'a gap in the writes of a client is let pass',
+    install: () =>
+      replaceMethod(
+        Sessions.prototype,
+        'once',
+        original =>
+          function (this: Sessions, command, execute) {
+            const result = original.call(this, command, execute)
+            return !result.ok && result.code === 'GAP' ? execute() : result
+          },
+      ),
+  },
+  {
+    name: 'lost writes are not proposed again',
+    install: () => replaceMethod(PendingWrites.prototype, 'repropose', () => () => {}),
+  },
+  {
+    name: 'linearizable reads are answered from the local state',
+    input: input =>
+      input.kind === 'request' && input.request.kind === 'range'
+        ? { ...input, request: { ...input.request, serializable: true } }
+        : input,
+  },
+  {
+    name: 'watches do not wait for their consumer, and what is too much for it is lost',
+    install: () =>
+      replaceMethod(
+        Watches.prototype,
+        'drain',
+        original =>
+          function (this: Watches, mvcc) {
+            return original.call(this, mvcc).map(delivery => {
+              return 'batches' in delivery ? { ...delivery, batches: delivery.batches.slice(0, 1) } : delivery
+            })
+          },
+      ),
+  },
+]
+
+/** Puts another method in a class's place; returns what puts the first one back. */
+function replaceMethod<T extends object, K extends keyof T>(prototype: T, name: K, make: (original: T[K]) => T[K]) {
+  const original = prototype[name]
+  prototype[name] = make(original)
+  return () => {
+    prototype[name] = original
+  }
 }

@@ -55,7 +55,10 @@ export class Network {
   /** Gone: with a word of farewell, which the others get at once, or without one. */
   detach(id: MemberId, how: 'bye' | 'silent'): void {
     this.#ends.delete(id)
-    if (how === 'silent') return this.#changed(id)
+    if (how === 'silent') {
+      this.#changed(id)
+      return
+    }
     for (const other of this.#ends.keys()) this.#schedule.after(this.#latencyMs(), () => this.#settle(id, other))
   }
 

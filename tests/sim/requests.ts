@@ -1,13 +1,20 @@
-import type { DeleteRequest, KeyRange, PutRequest, RangeRequest, TxnRequest, WatchRequest } from '../../src/store/types.ts'
+import type {
+  DeleteRequest,
+  KeyRange,
+  PutRequest,
+  RangeRequest,
+  TxnRequest,
+  WatchRequest,
+} from '../../src/store/types.ts'
 
 /** Requests with all fields a test says nothing about at rest. Keys and values are ASCII here, so that traces can be read. */
 
 export function bytes(text: string): Uint8Array {
-  return Uint8Array.from(text, char => char.charCodeAt(0))
+  return Uint8Array.from(Buffer.from(text, 'latin1'))
 }
 
 export function text(bytes: Uint8Array): string {
-  return String.fromCharCode(...bytes)
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
 }
 
 /** All keys that begin with the prefix; with none, all keys. */

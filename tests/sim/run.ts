@@ -46,7 +46,13 @@ export function runSeed(seed: number, options: RunOptions = {}): RunResult {
   const schedule = new Schedule()
   const trace = new Trace(options.trace ?? null)
   if (trace.isOn) trace.line(0, `=== seed ${seed}: ${JSON.stringify(config)}`)
-  const cluster = new SimulatedCluster({ schedule, random: random.fork(), config, trace, mutant: options.mutant ?? null })
+  const cluster = new SimulatedCluster({
+    schedule,
+    random: random.fork(),
+    config,
+    trace,
+    mutant: options.mutant ?? null,
+  })
   const faults = new Faults(schedule, random.fork(), cluster, trace)
   const undo = options.mutant?.install?.()
   let failure: RunResult['failure'] = null
@@ -115,7 +121,11 @@ function unrecovered(cluster: Cluster): string | null {
   const stopped = members.find(({ isRunning }) => !isRunning)
   if (stopped !== undefined) return `${stopped.name} is not running`
   if (members.length > cluster.hosts.length) return 'there are orphans'
-  const statuses = running.map(({ member, replica }) => ({ ...replica.status(), name: member.name, hash: replica.stateHash }))
+  const statuses = running.map(({ member, replica }) => ({
+    ...replica.status(),
+    name: member.name,
+    hash: replica.stateHash,
+  }))
   const leaders = statuses.filter(({ role }) => role === 'leader')
   const [leader] = leaders
   if (leader === undefined || leaders.length > 1) return `${leaders.length} leaders`
