@@ -1,6 +1,8 @@
 import { encodeCommand } from '../store/command-codec.ts'
+import { DEFAULT_STORE_OPTIONS } from '../store/limits.ts'
 import type { Store } from '../store/store.ts'
 import { type Command, type CommandResult, StoreError } from '../store/types.ts'
+import { checkWrite } from '../store/validate.ts'
 import type { PendingRead, PendingReads } from './reads.ts'
 import type { ClientRequest, ClientResponse, Output, RequestId } from './types.ts'
 import { PendingWrites } from './writes.ts'
@@ -30,7 +32,7 @@ export class Clients {
   request(id: RequestId, request: ClientRequest): void {
     switch (request.kind) {
       case 'write':
-        this.writes.add(id, request.command, encodeCommand(request.command))
+        this.#write(id, request.command)
         return
       case 'range':
         if (!request.serializable) this.reads.add({ id, request: request.request })
@@ -94,9 +96,21 @@ export class Clients {
     }
   }
 
+  /** What every member would refuse is refused here, before it takes up room in the log. */
+  #write(id: RequestId, command: Command): void {
+    this.#orRefuse(id, () => {
+      checkWrite(command.request, DEFAULT_STORE_OPTIONS)
+      this.writes.add(id, command, encodeCommand(command))
+    })
+  }
+
   #serve({ id, request }: PendingRead): void {
+    this.#orRefuse(id, () => this.#answer(id, { ok: true, response: this.#store.range(request) }))
+  }
+
+  #orRefuse(id: RequestId, act: () => void): void {
     try {
-      this.#answer(id, { ok: true, response: this.#store.range(request) })
+      act()
     } catch (error) {
       if (!(error instanceof StoreError)) throw error
       this.#answer(id, { ok: false, code: error.code, message: error.message, outcome: 'definite' })
