@@ -24,8 +24,8 @@ export const HEARTBEAT_TICKS = 1
 /** Stands for "no limit"; more than any script has under way. */
 const INFLIGHT_MESSAGES_MAX = 4096
 
-/** How etcd's scripts word what the machine refuses. */
 export const PROPOSAL_DROPPED = 'raft proposal dropped'
+/** How etcd's scripts word what the machine refuses. */
 const ERROR_TEXT: Readonly<Partial<Record<RaftErrorCode, string>>> = {
   STEP_LOCAL: 'raft: cannot step raft local message',
   STEP_PEER_NOT_FOUND: 'raft: cannot step as peer not found',

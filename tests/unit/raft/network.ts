@@ -335,14 +335,16 @@ export class Network {
     expect(condition(), `within ${ticksMax} ticks`).toBe(true)
   }
 
+  /** One turn for everyone, and everything sent by then delivered. False if there was nothing to do. */
+  step(): boolean {
+    let worked = false
+    for (const peer of this.peers.values()) if (peer.up) worked = peer.turn() || worked
+    return this.#deliver() || worked
+  }
+
   /** Delivers and works until nobody has anything left to do. */
   settle(): void {
-    for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) {
-      let worked = false
-      for (const peer of this.peers.values()) if (peer.up) worked = peer.turn() || worked
-      worked = this.#deliver() || worked
-      if (!worked) return
-    }
+    for (let round = 0; round < SETTLE_ROUNDS_MAX; round++) if (!this.step()) return
     throw new Error(`not at rest after ${SETTLE_ROUNDS_MAX} rounds`)
   }
 

@@ -1,12 +1,259 @@
-import { describe, test } from 'vitest'
-import { Network } from './network.ts'
+import { describe, expect, test } from 'vitest'
+import { newMessage } from '../../../src/raft/message.ts'
+import { bytes, Network } from './network.ts'
 
-describe.each([false, true])('log replication (paper 5.3), asyncStorageWrites %s', asyncStorageWrites => {
+describe.each([
+  { name: 'the disk in the loop', asyncStorageWrites: false },
+  { name: 'asynchronous storage writes', asyncStorageWrites: true },
+])('log replication (paper 5.3) with $name', ({ asyncStorageWrites }) => {
+  const config = { asyncStorageWrites }
+
   test('an entry proposed to the leader is applied by every member, in order', () => {
-    const net = new Network({ voters: [1, 2, 3], config: { asyncStorageWrites } })
+    const net = new Network({ voters: [1, 2, 3], config })
     net.campaign(1)
     net.propose(1, 'a', 'b')
     net.propose(1, 'c')
     net.expectApplied(['a', 'b', 'c'])
   })
+
+  test('nothing is committed without a majority, and all of it once there is one', () => {
+    const net = new Network({ voters: [1, 2, 3], config })
+    net.campaign(1)
+    net.isolate(1)
+    net.propose(1, 'a')
+    net.expectApplied([])
+    net.heal()
+    net.tick(2)
+    net.expectApplied(['a'])
+  })
+
+  test('entries of a deposed leader that were never committed give way to the new one’s', () => {
+    const net = new Network({ voters: [1, 2, 3], config })
+    net.campaign(1)
+    net.isolate(1)
+    net.propose(1, 'lost 1', 'lost 2', 'lost 3')
+    net.campaign(2)
+    net.propose(2, 'kept')
+    net.heal()
+    net.tick(2)
+    net.expectApplied(['kept'])
+    expect(net.peer(1).log()).toEqual(net.peer(2).log())
+  })
+
+  test('a follower that was away gets everything it missed', () => {
+    const net = new Network({ voters: [1, 2, 3], config })
+    net.campaign(1)
+    net.isolate(3)
+    const payloads = Array.from({ length: 50 }, (_, i) => `entry ${i}`)
+    for (const payload of payloads) net.propose(1, payload)
+    net.heal()
+    net.tick(2)
+    net.expectApplied(payloads)
+  })
+
+  test('seven logs as different as in figure 7 become one', () => {
+    const net = new Network({ voters: [1, 2, 3, 4, 5, 6, 7], config })
+    // Each round another member leads, and reaches none, some or all of the others.
+    const rounds = [[1, 2, 3, 4, 5, 6, 7], [2], [3, 4], [4, 1, 5, 6], [5], [6, 7, 1, 2], [7], [1, 2, 3, 4]]
+    for (const [round, reached] of rounds.entries()) {
+      const candidate = reached[0] ?? 1
+      net.heal()
+      net.node(candidate).campaign()
+      net.settle()
+      net.isolate(...reached)
+      if (net.node(candidate).role === 'leader') net.propose(candidate, `${round}a`, `${round}b`)
+    }
+    net.heal()
+    net.tickUntil(() => net.leader !== 0)
+    net.propose(net.leader, 'last')
+    net.tick(5)
+    const logs = [...net.peers.values()].map(peer => peer.log().join())
+    expect(new Set(logs).size).toBe(1)
+    expect(net.peer(1).applied.at(-1)).toBe('last')
+  })
+})
+
+describe('commitment (paper 5.4.2, figure 8)', () => {
+  test('an entry of an earlier term is not committed by counting its copies', () => {
+    const net = new Network({ voters: [1, 2, 3, 4, 5] })
+    net.campaign(1)
+    // (a) S1 leads, gets an entry to S2 only, and crashes.
+    net.isolate(1, 2)
+    net.propose(1, 'old')
+    net.crash(1)
+    net.heal()
+    // (b) S5 is elected without it, by S3 and S4, appends an entry of its own, to nobody, and crashes.
+    net.ignore('MsgApp')
+    net.campaign(5)
+    expect(net.node(5).role).toBe('leader')
+    net.crash(5)
+    // (c) S1 leads again. The old entry reaches S2 and S3, its own does not.
+    net.peer(1).restart()
+    net.campaign(1)
+    net.campaign(1)
+    expect(net.node(1).role).toBe('leader')
+    for (const follower of [2, 3]) {
+      const append = newMessage('MsgApp', follower, 1, net.node(1).term)
+      append.index = 2
+      append.logTerm = 2
+      append.entries = net.peer(1).storage.entries(3, 4, 1024)
+      append.commit = 2
+      net.peer(follower).receive(append)
+      net.settle()
+      expect(net.peer(follower).log()).toContain('2:old')
+      expect(net.node(1).status().progress.get(follower)?.match).toBe(3)
+    }
+    // Three of five have it: not committed, for S5 could still be elected and overwrite it.
+    expect(net.node(1).commit).toBe(2)
+    net.expectApplied([], 1, 2, 3)
+    // (e) An entry of S1's own term commits both.
+    net.heal()
+    net.tick(2)
+    net.expectApplied(['old'], 1, 2, 3, 4)
+  })
+
+  test('a new leader commits what its predecessors left, with the empty entry of its own term', () => {
+    const net = new Network({ voters: [1, 2, 3] })
+    net.campaign(1)
+    net.ignore('MsgAppResp')
+    net.propose(1, 'a')
+    net.expectApplied([])
+    net.heal()
+    net.crash(1)
+    net.campaign(2)
+    net.expectApplied(['a'])
+  })
+})
+
+describe('backing up after a mismatch', () => {
+  test('takes a round trip per differing term, not per entry', () => {
+    const net = new Network({ voters: [1, 2, 3] })
+    net.campaign(1)
+    net.isolate(1)
+    for (let i = 0; i < 100; i++) net.node(1).propose(bytes(`lost ${i}`))
+    net.settle()
+    net.campaign(2)
+    for (let i = 0; i < 100; i++) net.node(2).propose(bytes(`kept ${i}`))
+    net.settle()
+    net.heal()
+    net.sent.length = 0
+    net.tick(3)
+    const refusals = net.sent.filter(({ from, type, reject }) => from === 1 && type === 'MsgAppResp' && reject)
+    expect(refusals.length).toBeLessThanOrEqual(2)
+    expect(net.peer(1).applied).toEqual(net.peer(2).applied)
+  })
+})
+
+describe('flow control', () => {
+  test('a follower that does not answer gets no more than the window, and one empty append per heartbeat', () => {
+    const net = new Network({ voters: [1, 2, 3], config: { maxInflightMessages: 4 } })
+    net.campaign(1)
+    net.isolate(3)
+    net.sent.length = 0
+    for (let i = 0; i < 20; i++) net.propose(1, `entry ${i}`)
+    const appends = net.sent.filter(({ to, type, entries }) => to === 3 && type === 'MsgApp' && entries.length > 0)
+    expect(appends).toHaveLength(4)
+    expect(net.node(1).status().progress.get(3)).toMatchObject({ inflight: 4, inflightFull: true, paused: true })
+    net.heal()
+    net.tick(2)
+    expect(net.peer(3).applied).toHaveLength(20)
+  })
+
+  test('the window is bounded in bytes too', () => {
+    const config = { maxInflightBytes: 100, maxSizePerMessageBytes: 100 }
+    const net = new Network({ voters: [1, 2, 3], config })
+    net.campaign(1)
+    net.isolate(3)
+    for (let i = 0; i < 10; i++) net.propose(1, 'x'.repeat(60))
+    expect(net.node(1).status().progress.get(3)).toMatchObject({ inflight: 2, inflightFull: true })
+    net.heal()
+    net.tick(2)
+    expect(net.peer(3).applied).toHaveLength(10)
+  })
+
+  test('messages stay within their size, and a larger entry goes alone', () => {
+    const net = new Network({ voters: [1, 2, 3], config: { maxSizePerMessageBytes: 200 } })
+    net.campaign(1)
+    net.isolate(3)
+    for (let i = 0; i < 10; i++) net.propose(1, `${i}`.repeat(50))
+    net.propose(1, 'y'.repeat(1000))
+    net.heal()
+    net.sent.length = 0
+    net.tick(3)
+    const sizes = net.sent.filter(({ to, type }) => to === 3 && type === 'MsgApp').map(({ entries }) => entries.length)
+    expect(Math.max(...sizes)).toBe(3)
+    expect(net.peer(3).applied).toHaveLength(11)
+  })
+
+  test('an unreachable follower is probed, and replicated to again once it answers', () => {
+    const net = new Network({ voters: [1, 2, 3] })
+    net.campaign(1)
+    expect(net.node(1).status().progress.get(2)?.state).toBe('replicate')
+    net.node(1).reportUnreachable(2)
+    expect(net.node(1).status().progress.get(2)?.state).toBe('probe')
+    net.tick(1)
+    expect(net.node(1).status().progress.get(2)?.state).toBe('replicate')
+  })
+})
+
+describe('proposals', () => {
+  test('a follower forwards them to the leader', () => {
+    const net = new Network({ voters: [1, 2, 3] })
+    net.campaign(1)
+    expect(net.propose(3, 'from 3')).toBe('ok')
+    net.expectApplied(['from 3'])
+  })
+
+  test('a follower told not to forward drops them', () => {
+    const net = new Network({ voters: [1, 2, 3], config: { disableProposalForwarding: true } })
+    net.campaign(1)
+    expect(net.propose(3, 'from 3')).toBe('dropped')
+  })
+
+  test('without a leader they are dropped', () => {
+    const net = new Network({ voters: [1, 2, 3] })
+    expect(net.propose(1, 'a')).toBe('dropped')
+    net.expectApplied([])
+  })
+
+  test('over the limit of uncommitted bytes they are dropped, and taken again once some are applied', () => {
+    const net = new Network({ voters: [1, 2, 3], config: { maxUncommittedBytes: 100 } })
+    net.campaign(1)
+    net.isolate(1)
+    expect(net.propose(1, 'x'.repeat(60))).toBe('ok')
+    expect(net.propose(1, 'x'.repeat(60))).toBe('dropped')
+    expect(net.propose(1, 'x'.repeat(40))).toBe('ok')
+    expect(net.propose(1, '')).toBe('ok')
+    net.heal()
+    net.tick(2)
+    expect(net.propose(1, 'x'.repeat(60))).toBe('ok')
+    expect(net.peer(3).applied).toHaveLength(3)
+  })
+
+  test('one larger than the limit is taken if nothing else is under way', () => {
+    const net = new Network({ voters: [1, 2, 3], config: { maxUncommittedBytes: 100 } })
+    net.campaign(1)
+    expect(net.propose(1, 'x'.repeat(500))).toBe('ok')
+  })
+
+  test('payloads reach the state machine without being copied', () => {
+    const net = new Network({ voters: [1, 2, 3] })
+    net.campaign(1)
+    const payload = bytes('same bytes')
+    net.node(1).propose(payload)
+    net.settle()
+    const [entry] = net.peer(3).storage.entries(3, 4, 1024)
+    expect(entry?.data).toBe(payload)
+  })
+})
+
+test('a large backlog is handed out to be applied in bounded portions', () => {
+  const net = new Network({ voters: [1, 2, 3], config: { maxCommittedSizePerReadyBytes: 200 } })
+  net.campaign(1)
+  net.ignore('MsgAppResp')
+  for (let i = 0; i < 30; i++) net.propose(1, `${i}`.repeat(40))
+  net.heal()
+  net.tick(1)
+  net.expectApplied(net.peer(1).applied)
+  expect(net.peer(2).applied).toHaveLength(30)
 })
