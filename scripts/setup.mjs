@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
+const interruptGraceMs = 5_000
+
 /** Ends a command with one line: what went wrong and what to do about it. */
 export class SetupError extends Error {}
 
@@ -27,12 +29,18 @@ export function run(command, args, { timeoutMs, env } = {}) {
       env: { ...process.env, ...env },
       ...(timeoutMs === undefined ? {} : { timeout: timeoutMs }),
     })
-    // The terminal tells the child of Ctrl-C itself, a `kill` of this process does not; this process outlives the child.
-    const interrupted = () => {}
-    const terminated = () => child.kill('SIGTERM')
-    process.on('SIGINT', interrupted).on('SIGTERM', terminated)
+    // Ctrl-C in a terminal reaches the child as well, which then ends in its own good time; a SIGINT sent by a program
+    // reaches this process alone, so after a while the child is told.
+    /** @type {NodeJS.Timeout | undefined} */
+    let reminder
+    const terminate = () => child.kill('SIGTERM')
+    const interrupt = () => {
+      reminder ??= setTimeout(terminate, interruptGraceMs)
+    }
+    process.on('SIGINT', interrupt).on('SIGTERM', terminate)
     const end = (/** @type {boolean} */ ok, /** @type {string} */ how) => {
-      process.off('SIGINT', interrupted).off('SIGTERM', terminated)
+      clearTimeout(reminder)
+      process.off('SIGINT', interrupt).off('SIGTERM', terminate)
       resolve({ ok, how })
     }
     child.once('error', error => end(false, error.message))
