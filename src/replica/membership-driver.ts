@@ -17,10 +17,13 @@ export class MembershipDriver {
   readonly #options: ReplicaOptions
   readonly #joining = new Set<MemberId>()
   readonly #leaving = new Map<MemberId, 'demote' | 'remove'>()
+  /** When each of them last said so. */
+  readonly #leaveAskedAt = new Map<MemberId, number>()
   readonly #snapshotSince = new Map<MemberId, number>()
   /** Log index of the change under way; nothing new is proposed before it is applied. */
   #changeIndex = 0
   #due = true
+  #now = 0
 
   constructor(raft: RawNode, roster: Roster, self: MemberId, options: ReplicaOptions) {
     this.#raft = raft
@@ -37,12 +40,13 @@ export class MembershipDriver {
 
   leave(member: MemberId, fate: 'demote' | 'remove'): void {
     this.#leaving.set(member, fate)
+    this.#leaveAskedAt.set(member, this.#now)
     this.#due = true
   }
 
   /** A member that said it was going is linked again: it came back. */
   returned(member: MemberId): void {
-    if (this.#leaving.get(member) === 'demote') this.#leaving.delete(member)
+    if (this.#leaving.get(member) === 'demote') this.#stays(member)
     this.#due = true
   }
 
@@ -57,11 +61,13 @@ export class MembershipDriver {
     this.#snapshotSince.clear()
     if (leading) return
     this.#joining.clear()
-    for (const member of [...this.#leaving.keys()]) if (member !== this.#self) this.#leaving.delete(member)
+    for (const member of [...this.#leaving.keys()]) if (member !== this.#self) this.#stays(member)
   }
 
   tick(now: number): void {
+    this.#now = now
     this.#due = true
+    this.#dropStaleLeaves()
     if (this.#raft.role === 'leader') this.#giveUpLostSnapshots(now)
   }
 
@@ -84,7 +90,7 @@ export class MembershipDriver {
     this.#due = false
     const members = new Set([...confState.voters, ...confState.votersOutgoing, ...confState.learners])
     for (const member of members) this.#joining.delete(member)
-    for (const member of [...this.#leaving.keys()]) if (!members.has(member)) this.#leaving.delete(member)
+    for (const member of [...this.#leaving.keys()]) if (!members.has(member)) this.#stays(member)
     const changes = planMembership(this.view(confState, now), this.#options.membership)
     if (changes.length === 0) return false
     if (this.#raft.proposeConfChange({ transition: 'auto', changes, context: EMPTY_BYTES }) === 'dropped') return false
@@ -101,6 +107,21 @@ export class MembershipDriver {
     const { voters, votersOutgoing, learners } = confState
     if (voters.includes(member) || votersOutgoing.includes(member) || learners.includes(member)) return false
     return position.applied > 0 && position.applied <= applied
+  }
+
+  #stays(member: MemberId): void {
+    this.#leaving.delete(member)
+    this.#leaveAskedAt.delete(member)
+  }
+
+  /**
+   * Whoever is leaving repeats it until it is gone; by then it is silent, which says the same. So a word that is not repeated is
+   * no longer needed, and may be one that came late, when the member was already back.
+   */
+  #dropStaleLeaves(): void {
+    for (const [member, askedAt] of this.#leaveAskedAt) {
+      if (member !== this.#self && this.#now - askedAt > 2 * this.#options.membership.liveTicks) this.#stays(member)
+    }
   }
 
   /** Raft waits for word of a snapshot's arrival; where none comes, it was lost and is sent again. */
