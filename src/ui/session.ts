@@ -10,7 +10,14 @@ import type { Start } from './startup.ts'
 export type Session =
   | { readonly kind: 'starting'; readonly how: Start['how'] }
   /** The member runs; it may still be joining. */
-  | { readonly kind: 'open'; readonly invite: string; readonly desk: Desk; readonly status: Readable<DatabaseStatus> }
+  | {
+      readonly kind: 'open'
+      readonly invite: string
+      readonly desk: Desk
+      readonly status: Readable<DatabaseStatus>
+      /** A new board is getting its first lists: it is not empty, only not there yet. */
+      readonly seeding: boolean
+    }
   | { readonly kind: 'failed'; readonly problem: Problem }
 
 export type OpenDatabase = (start: Start) => Promise<Database>
@@ -21,10 +28,15 @@ export function beginSession(start: Start, open: OpenDatabase, onOpen: (db: Data
   open(start).then(
     db => {
       const board = clientBoard(db)
+      const opened = { kind: 'open', invite: db.invite, desk: new Desk(board), status: db.statusStore } as const
+      const seeding = start.how === 'found'
       onOpen(db)
-      session.set({ kind: 'open', invite: db.invite, desk: new Desk(board), status: db.statusStore })
-      // A founder leads at once, so this does not wait for anybody. Should it fail, the board is there all the same, empty.
-      if (start.how === 'found') seed(board).catch(error => console.warn('The board was not seeded.', error))
+      session.set({ ...opened, seeding })
+      if (!seeding) return
+      // A founder leads at once, so this waits for nobody. Should it fail, the board is there all the same, empty.
+      seed(board)
+        .catch(error => console.warn('The board was not seeded.', error))
+        .finally(() => session.set({ ...opened, seeding: false }))
     },
     error => session.set({ kind: 'failed', problem: problemOf(error) }),
   )

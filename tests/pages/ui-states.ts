@@ -123,7 +123,7 @@ async function open(status: DatabaseStatus, act: (stage: Stage) => unknown = () 
   const desk = new Desk(board)
   desk.board.subscribe(() => {})
   await act({ board, desk })
-  return { kind: 'open', invite, desk, status: readable(status) }
+  return { kind: 'open', invite, desk, status: readable(status), seeding: false }
 }
 
 const failed = (...[code, message]: ConstructorParameters<typeof FlotillaError>): Promise<Session> =>

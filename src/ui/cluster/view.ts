@@ -41,10 +41,12 @@ export interface ClusterView {
 
 export function viewCluster(status: DatabaseStatus): ClusterView {
   const { replica, signaling } = status
+  // Without a quorum, whoever is called leader is only the last one that was heard of.
+  const leader = replica.quorum ? replica.leader : 0
   // Whichever member knows of the most commits: the leader, as a rule, but its word may be late.
   const commit = Math.max(replica.commit, ...replica.members.map(({ position }) => position?.commit ?? 0))
   const members = replica.members
-    .map(member => viewMember(status, member, commit))
+    .map(member => viewMember(status, member, leader, commit))
     .sort((a, b) => Number(b.self) - Number(a.self) || a.member - b.member)
   const voters = replica.members.filter(({ state }) => state === 'voter')
   const inReach = voters.filter(({ member, connected }) => connected || member === replica.member).length
@@ -52,7 +54,7 @@ export function viewCluster(status: DatabaseStatus): ClusterView {
   return {
     self: members.find(({ self }) => self) ?? null,
     members,
-    leader: replica.leader === 0 ? null : (members.find(({ member }) => member === replica.leader) ?? null),
+    leader: members.find(({ member }) => member === leader) ?? null,
     term: replica.term,
     revision: replica.revision,
     commit,
@@ -69,7 +71,7 @@ function quorumOf(joining: boolean, reached: boolean, majority: boolean): Quorum
   return majority ? 'electing' : 'lost'
 }
 
-function viewMember(tab: DatabaseStatus, status: MemberStatus, commit: number): MemberView {
+function viewMember(tab: DatabaseStatus, status: MemberStatus, leader: MemberId, commit: number): MemberView {
   const { replica } = tab
   const self = status.member === replica.member
   const position = self ? replica : status.position
@@ -78,7 +80,7 @@ function viewMember(tab: DatabaseStatus, status: MemberStatus, commit: number): 
     member: status.member,
     face: faceOf(status.member),
     self,
-    role: roleOf(status, position?.role ?? null, replica.leader),
+    role: roleOf(status, position?.role ?? null, leader),
     term: position?.term ?? null,
     link: linkOf(self, tab.adopted.includes(status.member), status.connected, link?.kind ?? null),
     roundTrip: self ? null : (link?.roundTrip ?? null),

@@ -70,6 +70,11 @@ describe('members', () => {
     expect(roles).toEqual(['follower', 'leader', 'follower', 'learner', 'candidate', 'unknown'])
   })
 
+  test('without a quorum nobody leads, whoever led last', () => {
+    const view = viewCluster(status({ quorum: false }))
+    expect([view.leader, view.members.map(({ role }) => role)]).toEqual([null, ['follower', 'follower', 'follower']])
+  })
+
   test('links are named: self, hosted here, direct, through another, none', () => {
     const members = [1, 2, 3, 4, 5].map(id => member(id, null, { connected: id !== 5 }))
     const views = rows(status({ members }, { adopted: [4] }))
