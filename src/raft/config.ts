@@ -18,7 +18,7 @@ export interface RaftConfig {
   /** A leader makes itself heard every so many ticks. Well below `electionTicks`. */
   readonly heartbeatTicks: number
   readonly storage: Storage
-  /** The state machine has already applied everything up to here; it is not handed out again. */
+  /** The state machine has already applied everything up to here (at most the stored commit index); it is not handed out again. */
   readonly applied?: Index
   /**
    * Storage is written and entries are applied elsewhere, in their own time: `Ready` then carries messages to

@@ -136,6 +136,14 @@ describe('joint consensus (thesis 4.3)', () => {
     net.expectApplied(['a'])
   })
 
+  test('leaving it is proposed once, whatever is applied meanwhile', () => {
+    const net = three()
+    net.node(1).proposeConfChange({ transition: 'jointImplicit', changes: [learn(3)], context: new Uint8Array(0) })
+    net.propose(1, 'a', 'b')
+    net.propose(1, 'c')
+    expect(net.peer(1).log()).toEqual(['2:', '2:confChangeV2', '2:a', '2:b', '2:confChangeV2', '2:c'])
+  })
+
   test('while it lasts both majorities are needed to commit', () => {
     const net = three()
     for (const member of [4, 5]) net.addStranger(member)

@@ -90,6 +90,9 @@ export class Peer {
       this.appliedIndex = this.storage.firstIndex() - 1
     } else {
       this.#storeConfState()
+      // What was applied was committed, even if that has not reached the disk.
+      const { hardState } = this.storage.initialState()
+      this.storage.setHardState({ ...hardState, commit: Math.max(hardState.commit, this.appliedIndex) })
     }
     this.reads = []
     this.diskQueue.length = 0
@@ -231,6 +234,8 @@ export class Network {
   readonly #inbox: Message[] = []
   readonly #cut = new Set<string>()
   readonly #ignored = new Set<MessageType>()
+  /** How likely a message is lost, delivered twice, or held back for another round. */
+  weather = { loss: 0, duplication: 0, delay: 0 }
   readonly #leaders = new Map<number, MemberId>()
   readonly #committed = new Map<number, string>()
   /** Everything that was sent, also what was lost. */
@@ -297,10 +302,15 @@ export class Network {
   heal(): void {
     this.#cut.clear()
     this.#ignored.clear()
+    this.weather = { loss: 0, duplication: 0, delay: 0 }
   }
 
   crash(id: MemberId): void {
     this.peer(id).up = false
+  }
+
+  #happens(probability: number): boolean {
+    return probability > 0 && this.#random() < probability
   }
 
   // Acts. Each runs the network to rest.
@@ -350,10 +360,17 @@ export class Network {
 
   #deliver(): boolean {
     const messages = this.#inbox.splice(0)
+    const { loss, duplication, delay } = this.weather
     for (const message of messages) {
       const lost = this.#cut.has(`${message.from}-${message.to}`) || this.#ignored.has(message.type)
       const to = this.peers.get(message.to)
-      if (!lost && to?.up === true) to.receive(message)
+      if (lost || to?.up !== true || this.#happens(loss)) continue
+      if (this.#happens(delay)) {
+        this.#inbox.push(message)
+        continue
+      }
+      to.receive(message)
+      if (this.#happens(duplication)) to.receive(message)
     }
     return messages.length > 0
   }

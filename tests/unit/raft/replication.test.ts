@@ -144,6 +144,38 @@ describe('backing up after a mismatch', () => {
   })
 })
 
+describe('backing up by the terms of both logs', () => {
+  /** Member 1 leads with one log and finds member 2 with another. Returns how often 2 refused an append. */
+  function refusals(leaderTerms: readonly number[], followerTerms: readonly number[]): number {
+    const net = new Network({ voters: [1, 2, 3] })
+    for (const [i, terms] of [leaderTerms, followerTerms, leaderTerms].entries()) {
+      const { storage } = net.peer(i + 1)
+      storage.append(terms.map((term, at) => ({ term, index: at + 2, type: 'normal', data: bytes(`${term}`) })))
+      storage.setHardState({ term: Math.max(...terms), vote: 0, commit: 1 })
+      net.peer(i + 1).restart()
+    }
+    net.crash(2)
+    net.tickUntil(() => net.leader !== 0)
+    net.node(net.leader).transferLeader(1)
+    net.settle()
+    net.peer(2).restart()
+    net.tick(3)
+    expect(net.peer(2).log()).toEqual(net.peer(1).log())
+    return net.sent.filter(({ from, type, reject }) => from === 2 && type === 'MsgAppResp' && reject).length
+  }
+  const times = (count: number, term: number) => new Array<number>(count).fill(term)
+
+  test('the leader skips the terms that the follower cannot have', () => {
+    expect(refusals([1, ...times(20, 3), ...times(20, 5)], [...times(20, 1), ...times(15, 2)])).toBeLessThanOrEqual(2)
+  })
+
+  test('the follower skips the terms that the leader cannot have', () => {
+    expect(
+      refusals([1, ...times(30, 3), 7], [1, 3, 3, ...times(10, 4), ...times(10, 5), ...times(8, 6)]),
+    ).toBeLessThanOrEqual(2)
+  })
+})
+
 describe('flow control', () => {
   test('a follower that does not answer gets no more than the window, and one empty append per heartbeat', () => {
     const net = new Network({ voters: [1, 2, 3], config: { maxInflightMessages: 4 } })
