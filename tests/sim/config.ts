@@ -113,20 +113,21 @@ export function drawConfig(random: Random): SimulationConfig {
       outbox: random.chance(0.5),
       compactProbability: random.chance(0.5) ? 0 : 0.02,
     },
-    replica: drawReplicaOptions(random),
+    replica: drawReplicaOptions(random, slow),
   }
 }
 
 /** No first fault before the run is over. */
 const faultless = 1_000_000
 
-function drawReplicaOptions(random: Random): ReplicaOptions {
+/** On a slow network a narrow window would leave members so far behind that the time for recovering would not do. */
+function drawReplicaOptions(random: Random, slow: boolean): ReplicaOptions {
   return {
     ...defaultReplicaOptions,
     electionTicks: random.integer(10, 20),
     heartbeatTicks: random.integer(1, 3),
-    appendBytesMax: random.pick([300, 4_000, 256 * 1024] as const),
-    inflightMessagesMax: random.pick([1, 4, 256] as const),
+    appendBytesMax: random.pick([slow ? 8_000 : 300, 4_000, 256 * 1024] as const),
+    inflightMessagesMax: random.pick([slow ? 16 : 1, 4, 256] as const),
     uncommittedBytesMax: random.pick([2_000, 64 * 1024 * 1024] as const),
     retryTicks: random.integer(10, 40),
     snapshotTicksMax: random.integer(20, 100),
