@@ -32,7 +32,7 @@ mount(App, {
   props: {
     session,
     onNewBoard: () => visit(newBoardFragment),
-    onOpenLink: link => visit(link.slice(link.indexOf('#') + 1)),
+    onOpenLink: (link: string) => visit(link.slice(link.indexOf('#') + 1)),
     onReload: () => location.reload(),
   },
 })

@@ -114,16 +114,22 @@ test.each([
   expect(impurity(one('src/replica/types.ts', line))).toEqual([])
 })
 
-test.each([`test.only('a', run)`, `it.skip('a', run)`, `test.describe.only('a', run)`, `test.skip(isFirefox)`])(
-  'silenced: %s',
+test.each([
+  `test.only('a', run)`,
+  `it.skip('a', run)`,
+  `test.describe.only('a', run)`,
+  `test.skip(isFirefox)`,
+  `test.skipIf(isFirefox)('a', run)`,
+])('silenced: %s', line => {
+  expect(silencedTests(one('tests/unit/a.test.ts', line))).toHaveLength(1)
+})
+
+test.each([`test.skip(isFirefox, 'Firefox has no freeze event')`, 'test.skip(`skipped: no data here`, run)'])(
+  'skipped with a reason: %s',
   line => {
-    expect(silencedTests(one('tests/unit/a.test.ts', line))).toHaveLength(1)
+    expect(silencedTests(one('tests/e2e/a.spec.ts', line))).toEqual([])
   },
 )
-
-test('a skip with a condition and a reason', () => {
-  expect(silencedTests(one('tests/e2e/a.spec.ts', `test.skip(isFirefox, 'Firefox has no freeze event')`))).toEqual([])
-})
 
 test.each([
   'await new Promise(resolve => setTimeout(resolve, 100))',

@@ -65,6 +65,7 @@ export const entries: readonly string[] = [
   'tests/conformance/raft-scripts.ts',
   'tests/e2e/global-setup.ts',
   'tests/pages/*.html',
+  'bench/pages/*.html',
   'tests/*.test.ts',
   'tests/*.spec.ts',
   '*.config.ts',
