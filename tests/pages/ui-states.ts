@@ -1,8 +1,8 @@
 /**
  * Every state of the page, without a cluster: `ui-states.html?state=alone`. For looking at, and for screenshots
- * (`scripts/screenshots.ts`). Without a state it lists them. The board works, on a store in memory.
+ * (`tests/e2e/ui-states.spec.ts` takes them). Without a state it lists them. The board works, on a store in memory.
  */
-import { mount } from 'svelte'
+import { mount, tick } from 'svelte'
 import { readable, writable } from 'svelte/store'
 import { type DatabaseStatus, FlotillaError } from '../../src/client/flotilla.ts'
 import App from '../../src/ui/App.svelte'
@@ -211,7 +211,11 @@ const name = new URLSearchParams(location.search).get('state')
 const make = name === null ? undefined : states[name]
 if (make) {
   const session = writable<Session>({ kind: 'starting', how: 'open' })
-  make().then(state => session.set(state))
+  make().then(async state => {
+    session.set(state)
+    await tick()
+    document.body.dataset.shown = ''
+  })
   const nothing = () => {}
   mount(App, { target, props: { session, onNewBoard: nothing, onOpenLink: nothing, onReload: nothing } })
 } else {
