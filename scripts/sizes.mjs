@@ -6,9 +6,9 @@ import { root } from './setup.mjs'
 /**
  * Bundles a module as an application's build would, with everything it reaches, workers included.
  * @param {string} code of a module, as if it stood in the project's root
- * @returns {Promise<number>} bytes of its JavaScript, each file minified and gzipped
+ * @returns {Promise<{ bytes: number, worker: boolean }[]>} its JavaScript files, each minified and gzipped
  */
-export async function gzippedBytes(code) {
+export async function gzippedFiles(code) {
   const entry = 'virtual:measured'
   const result = await build({
     root,
@@ -27,7 +27,16 @@ export async function gzippedBytes(code) {
   const files = [result].flat().flatMap(part => ('output' in part ? part.output : []))
   return files
     .filter(({ fileName }) => fileName.endsWith('.js'))
-    .reduce((sum, file) => sum + gzipSync(file.type === 'chunk' ? file.code : file.source, { level: 9 }).length, 0)
+    .map(file => ({
+      bytes: gzipSync(file.type === 'chunk' ? file.code : file.source, { level: 9 }).length,
+      // A worker is bundled by itself; to the page's bundle its file is an asset.
+      worker: file.type === 'asset',
+    }))
+}
+
+/** @param {string} code as in `gzippedFiles` @returns {Promise<number>} of all its files together */
+async function gzippedBytes(code) {
+  return (await gzippedFiles(code)).reduce((sum, { bytes }) => sum + bytes, 0)
 }
 
 /** The client with its worker: what an application takes on. */

@@ -57,6 +57,8 @@ export const entries: readonly string[] = [
   'index.html',
   'signaling/main.ts',
   'bench/main.ts',
+  'bench/pages/*.html',
+  'bench/pages/loads.ts',
   'scripts/start.mjs',
   'scripts/test.mjs',
   'scripts/sizes.mjs',

@@ -1,0 +1,36 @@
+import type { Page } from 'playwright'
+import { type OneByOne, valueBytes } from './loads.ts'
+import type { Stand } from './stand.ts'
+
+/** About what an append message with one such write is long. */
+const messageBytes = 300
+
+/** What the machine and the browser take by themselves, in milliseconds, without any of our code. */
+export interface Floor {
+  /** A strict IndexedDB transaction with one record of `valueBytes`, in a worker. */
+  readonly commits: readonly number[]
+  /** To a worker of another tab and back, over a transferred data channel. */
+  readonly roundTrips: readonly number[]
+}
+
+/** Two tabs whose workers share a data channel. */
+export async function openFloor(stand: Stand): Promise<(load: OneByOne) => Promise<Floor>> {
+  const [caller, echo] = [await openPage(stand), await openPage(stand)]
+  const offer = await caller.evaluate(() => window.floor.offer())
+  const answer = await echo.evaluate(offer => window.floor.answer(offer), offer)
+  await caller.evaluate(answer => window.floor.accept(answer), answer)
+  return async load => ({
+    commits: await caller.evaluate(([load, bytes]) => window.floor.commits(load, bytes), [load, valueBytes] as const),
+    roundTrips: await caller.evaluate(([load, bytes]) => window.floor.roundTrips(load, bytes), [
+      load,
+      messageBytes,
+    ] as const),
+  })
+}
+
+async function openPage(stand: Stand): Promise<Page> {
+  const page = await stand.browser.context.newPage()
+  await page.goto(stand.floorUrl)
+  await page.waitForFunction(() => window.floor !== undefined)
+  return page
+}
