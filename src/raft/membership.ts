@@ -63,8 +63,12 @@ function refusalOf(raft: Raft, entry: Entry, pendingConfIndex: Index): { change:
   }
 }
 
-/** Every member, when the change is applied. */
+/**
+ * Every member, when the change is applied. Not, however, between a snapshot's arrival and its being durable: the configuration
+ * is then the snapshot's already, and what is still being applied lies before it.
+ */
 export function applyConfChange(raft: Raft, confChange: ConfChange): ConfState {
+  if (raft.log.hasUnstableSnapshot) return confStateOf(raft.tracker.configuration)
   return switchTo(raft, change(raft.changeBase(), confChange))
 }
 

@@ -57,7 +57,8 @@ export type { RaftConfig, Ready, Status, StepResult }
  * 2. The writer takes MsgStorageAppend one after the other. It makes `snapshot`, `entries` and, if not all three are zero,
  *    `(term, vote, commit)` durable and writes them to the `Storage`; applies the snapshot; then sends the `responses`, in
  *    order: those to this member are stepped, the others go out.
- * 3. The applier takes MsgStorageApply one after the other, as in step 3 above, and then steps the `responses`.
+ * 3. The applier takes MsgStorageApply one after the other, as in step 3 above, and then steps the `responses`. Entries that a
+ *    snapshot has overtaken while they waited are skipped, their membership changes too: the snapshot contains them.
  *
  * A member that restarts reads its `Storage` back and passes as `applied` what its state machine contains.
  * Any `InvariantError` thrown out of here means that the member must stop.
@@ -115,6 +116,8 @@ export class RawNode {
   /**
    * To be called when the entry with the change is applied. Returns the configuration from now on, to be kept with the
    * snapshots of the state. Throws `RaftError` `CONF_CHANGE_INVALID` if it cannot be made: the owner must then stop.
+   * While a snapshot from the leader is being written, a change from before it has no effect, and the snapshot's own
+   * configuration is returned; the owner makes no snapshots of its state meanwhile.
    */
   applyConfChange(change: ConfChange): ConfState {
     return applyConfChange(this.#raft, change)

@@ -15,7 +15,7 @@ function behind(config = {}): Network {
 }
 
 function snapshotSent(net: Network): Message {
-  const message = net.sent.find(({ type }) => type === 'MsgSnap')
+  const message = net.sent.findLast(({ type }) => type === 'MsgSnap')
   if (message === undefined) throw new Error('no snapshot was sent')
   return message
 }
@@ -126,4 +126,31 @@ describe.each([false, true])('snapshots (paper 7), asyncStorageWrites %s', async
     net.propose(1, 'later')
     net.expectApplied([...everything, 'after', 'later'])
   })
+})
+
+test('a membership change that is applied after a later snapshot arrived does not undo the snapshot’s configuration', () => {
+  const net = new Network({ voters: [1, 2, 3], config: { asyncStorageWrites: true } })
+  net.campaign(1)
+  net.addStranger(4)
+  net.peer(3).applyHeld = true
+  net.change(1, [{ type: 'addLearner', member: 4 }])
+  expect(net.peer(3).applyQueue).toHaveLength(1)
+  net.isolate(3)
+  net.change(1, [{ type: 'removeMember', member: 4 }])
+  net.peer(1).storage.compact(net.peer(1).appliedIndex)
+  net.heal()
+  net.ignore('MsgSnap')
+  net.tick(2)
+  net.heal()
+  net.peer(3).diskHeld = true
+  net.peer(3).receive(snapshotSent(net))
+  net.settle()
+  net.peer(3).applyHeld = false
+  net.settle()
+  expect(net.node(3).status().config.learners).toEqual([])
+  net.peer(3).diskHeld = false
+  net.settle()
+  expect(net.node(3).status().config.learners).toEqual([])
+  net.propose(1, 'a')
+  net.expectApplied(['a'], 1, 2, 3)
 })
