@@ -2,6 +2,7 @@ import { derived, get, type Readable, writable } from 'svelte/store'
 import type { BoardStore } from './board/board-store.ts'
 import * as edits from './board/edits.ts'
 import {
+  aboutKey,
   type Board,
   type BoardValue,
   buildBoard,
@@ -160,7 +161,7 @@ export class Desk {
 
   renameBoard(title: string): void {
     if (title === get(this.board).title) return
-    this.#write([['about', { title }]], title, () => edits.renameBoard(this.#store, title))
+    this.#write([[aboutKey, { title }]], title, () => edits.renameBoard(this.#store, title))
   }
 
   dismiss(id: number): void {

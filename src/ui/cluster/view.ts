@@ -13,12 +13,12 @@ export interface MemberView {
   readonly face: Face
   readonly self: boolean
   readonly role: MemberRole
-  /** Null until the member told. */
+  /** Null until the member told, and while it is out of reach. */
   readonly term: number | null
   readonly link: MemberLink
   /** Milliseconds. */
   readonly roundTrip: number | null
-  /** Entries committed and not yet applied there; null until the member told. */
+  /** Entries committed and not yet applied there; null like `term`. */
   readonly lag: number | null
   readonly connected: boolean
 }
@@ -35,7 +35,6 @@ export interface ClusterView {
   readonly commit: number
   readonly quorum: QuorumState
   readonly voters: { readonly inReach: number; readonly total: number; readonly needed: number }
-  readonly pendingWrites: number
   readonly signaling: DatabaseStatus['signaling']
 }
 
@@ -60,7 +59,6 @@ export function viewCluster(status: DatabaseStatus): ClusterView {
     commit,
     quorum: quorumOf(replica.state === 'joining', replica.quorum, inReach >= needed),
     voters: { inReach, total: voters.length, needed },
-    pendingWrites: replica.pendingWrites,
     signaling,
   }
 }
@@ -74,6 +72,7 @@ function quorumOf(joining: boolean, reached: boolean, majority: boolean): Quorum
 function viewMember(tab: DatabaseStatus, status: MemberStatus, leader: MemberId, commit: number): MemberView {
   const { replica } = tab
   const self = status.member === replica.member
+  const connected = self || status.connected
   const position = self ? replica : status.position
   const link = tab.links.find(({ state, members }) => state === 'up' && members.includes(status.member))
   return {
@@ -81,11 +80,11 @@ function viewMember(tab: DatabaseStatus, status: MemberStatus, leader: MemberId,
     face: faceOf(status.member),
     self,
     role: roleOf(status, position?.role ?? null, leader),
-    term: position?.term ?? null,
+    term: connected ? (position?.term ?? null) : null,
     link: linkOf(self, tab.adopted.includes(status.member), status.connected, link?.kind ?? null),
     roundTrip: self ? null : (link?.roundTrip ?? null),
-    lag: position ? Math.max(0, commit - position.applied) : null,
-    connected: self || status.connected,
+    lag: connected && position ? Math.max(0, commit - position.applied) : null,
+    connected,
   }
 }
 

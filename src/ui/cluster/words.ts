@@ -97,8 +97,8 @@ export function milliseconds(value: number): string {
 
 export function quorumWords({ quorum, voters }: Pick<ClusterView, 'quorum' | 'voters'>): string {
   if (quorum === 'joining') return 'not known yet'
-  const count = `${number(voters.inReach)} of ${number(voters.total)} ${voters.total === 1 ? 'voter' : 'voters'} in reach`
-  return quorum === 'lost' ? `${count}, ${number(voters.needed)} needed` : count
+  const count = `${number(voters.inReach)} of ${number(voters.total)} ${voters.total === 1 ? 'voter' : 'voters'}`
+  return quorum === 'lost' ? `${count}, needs ${number(voters.needed)}` : `${count} in reach`
 }
 
 export const signalingNames: Readonly<Record<ClusterView['signaling'], string>> = {

@@ -52,9 +52,10 @@ describe('members', () => {
     ])
   })
 
-  test('lag is unknown until a member told, and never below zero', () => {
-    const members = [member(1, null), member(2, null), member(3, position('follower', 20, 20))]
-    expect(rows(status({ members })).map(({ lag }) => lag)).toEqual([0, null, 0])
+  test('lag is unknown until a member told and while it is out of reach, and never below zero', () => {
+    const away = member(4, position('follower', 20, 20), { connected: false })
+    const members = [member(1, null), member(2, null), member(3, position('follower', 20, 20)), away]
+    expect(rows(status({ members })).map(({ lag }) => lag)).toEqual([0, null, 0, null])
   })
 
   test('roles are what the leader makes of them: one leader, whatever was last heard of others', () => {
@@ -111,7 +112,7 @@ describe('how things stand', () => {
     const members = [...apart, member(4, null, { state: 'learner' })]
     const view = viewCluster(status({ quorum: false, leader: 0, members }))
     expect(view.quorum).toBe('lost')
-    expect(quorumWords(view)).toBe('1 of 3 voters in reach, 2 needed')
+    expect(quorumWords(view)).toBe('1 of 3 voters, needs 2')
   })
 })
 
