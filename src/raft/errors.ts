@@ -3,6 +3,8 @@ export type RaftErrorCode =
   | 'STEP_LOCAL'
   /** An answer from a member that is not in the configuration. */
   | 'STEP_PEER_NOT_FOUND'
+  /** A message that no member of this code sends: no term, entries that do not follow one another, and the like. */
+  | 'STEP_MALFORMED'
   /** No leader takes the proposal, or it is over the limit of uncommitted bytes. It did not and will not happen. */
   | 'PROPOSAL_DROPPED'
   /** The options given to the constructor contradict each other. */

@@ -43,10 +43,6 @@ export class RaftLog {
     return this.#committed
   }
 
-  get applying(): Index {
-    return this.#applying
-  }
-
   get applied(): Index {
     return this.#applied
   }

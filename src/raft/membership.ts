@@ -1,7 +1,7 @@
 import { assert } from './assert.ts'
 import { type ChangeResult, change, restore } from './changer.ts'
 import { decodeConfChange, formatConfChange } from './conf-change.ts'
-import { confStateOf, EMPTY_CONFIGURATION, formatConfiguration } from './configuration.ts'
+import { confStateOf, formatConfiguration } from './configuration.ts'
 import { RaftError } from './errors.ts'
 import { newMessage } from './message.ts'
 import type { Raft } from './raft.ts'
@@ -74,8 +74,7 @@ export function applyConfChange(raft: Raft, confChange: ConfChange): ConfState {
 
 /** Follower: takes over the configuration of a snapshot. */
 export function restoreConfiguration(raft: Raft, confState: ConfState): void {
-  const base = { ...raft.changeBase(), configuration: EMPTY_CONFIGURATION, progress: new Map() }
-  switchTo(raft, restore(base, confState))
+  switchTo(raft, restore(raft.changeBase(), confState))
 }
 
 export function switchTo(raft: Raft, { configuration, progress }: ChangeResult): ConfState {

@@ -1,6 +1,6 @@
 import { assert, present } from './assert.ts'
 import { stepCandidate } from './candidate.ts'
-import { restore } from './changer.ts'
+import { type ChangeBase, restore } from './changer.ts'
 import type { ResolvedConfig } from './config.ts'
 import { handleVoteRequest, hup, inLease } from './election.ts'
 import { entriesBytes, payloadBytes } from './entry.ts'
@@ -103,7 +103,7 @@ export class Raft {
   }
 
   /** What a membership change is made to. */
-  changeBase(): Parameters<typeof restore>[0] {
+  changeBase(): ChangeBase {
     const { tracker } = this
     return {
       configuration: tracker.configuration,

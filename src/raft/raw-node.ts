@@ -4,7 +4,7 @@ import { type RaftConfig, resolveConfig } from './config.ts'
 import { entriesBytes } from './entry.ts'
 import { RaftError } from './errors.ts'
 import { applyConfChange } from './membership.ts'
-import { isLocalMessage, isResponseMessage, newMessage } from './message.ts'
+import { isLocalMessage, isMalformed, isResponseMessage, newMessage } from './message.ts'
 import { Raft, type StepResult } from './raft.ts'
 import { announceReads } from './reads.ts'
 import {
@@ -124,8 +124,9 @@ export class RawNode {
   }
 
   /**
-   * A message has arrived. Throws `RaftError`: `STEP_LOCAL` for one that only this member may send itself, `STEP_PEER_NOT_FOUND`
-   * for an answer from a stranger, `PROPOSAL_DROPPED` for a forwarded proposal as in `propose`.
+   * A message has arrived, from another member or from the own storage threads. Throws `RaftError`: `STEP_LOCAL` for one that
+   * only a member itself may step, `STEP_PEER_NOT_FOUND` for an answer from a stranger, `STEP_MALFORMED` for one that makes no
+   * sense, `PROPOSAL_DROPPED` for a forwarded proposal as in `propose`. A message refused has changed nothing.
    */
   step(message: Message): void {
     const { type, from } = message
@@ -136,6 +137,8 @@ export class RawNode {
     if (isResponseMessage(type) && !isOwnThread && !this.#raft.tracker.progress.has(from)) {
       throw new RaftError('STEP_PEER_NOT_FOUND', `${type} from ${from}, which is not in the configuration`)
     }
+    if (!isOwnThread && isMalformed(message))
+      throw new RaftError('STEP_MALFORMED', `${type} from ${from} makes no sense`)
     if (this.#raft.step(message) === 'dropped') throw new RaftError('PROPOSAL_DROPPED', 'proposal dropped')
   }
 

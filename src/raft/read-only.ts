@@ -29,10 +29,6 @@ export class ReadOnly implements AckedIndexer {
   #announced = 0
   readonly #acked = new Map<MemberId, number>()
 
-  get pending(): number {
-    return this.#queue.length
-  }
-
   /** False if there are too many already. */
   add(read: PendingRead): boolean {
     if (this.#queue.length >= PENDING_READS_MAX) return false

@@ -9,7 +9,7 @@ import type { ConfState, Entry, HardState, Index, Snapshot, Term } from './types
 export interface Storage {
   /** What a restarting member finds: the persisted hard state and the configuration as of the applied index. */
   initialState(): { hardState: HardState; confState: ConfState }
-  /** Entries `[low, high)`, at least one if any, and otherwise as many as `maxBytes` of payload allow. */
+  /** Entries `[low, high)`, at least one if any, and otherwise as many as `maxBytes` allow, counted by `entryBytes`. */
   entries(low: Index, high: Index, maxBytes: number): readonly Entry[]
   /** Term of the entry at `index`, which is in `[firstIndex - 1, lastIndex]`. */
   term(index: Index): Term
