@@ -14,6 +14,7 @@ import { Progress } from './progress.ts'
 import { ReadOnly } from './read-only.ts'
 import { ProgressTracker } from './tracker.ts'
 import {
+  EMPTY_BYTES,
   type Entry,
   type HardState,
   type Index,
@@ -163,7 +164,7 @@ export class Raft {
     progress.recentActive = true
     this.pendingConfIndex = this.log.lastIndex
     // Entries of earlier terms can be committed only below one of the leader's own (paper 5.4.2 and 8).
-    const appended = this.appendEntries([{ term: 0, index: 0, type: 'normal', data: new Uint8Array(0) }])
+    const appended = this.appendEntries([{ term: 0, index: 0, type: 'normal', data: EMPTY_BYTES }])
     assert(appended, 'raft: the empty entry was refused')
     this.logger?.info(`${this.id} became leader at term ${this.term}`)
   }
