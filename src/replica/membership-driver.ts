@@ -68,7 +68,7 @@ export class MembershipDriver {
     this.#now = now
     this.#due = true
     this.#dropStaleLeaves()
-    if (this.#raft.role === 'leader') this.#giveUpLostSnapshots(now)
+    if (this.#raft.role === 'leader') this.#followSnapshots(now)
   }
 
   /** Silence, lag and wishes, as the plan wants to see them. */
@@ -124,11 +124,19 @@ export class MembershipDriver {
     }
   }
 
-  /** Raft waits for word of a snapshot's arrival; where none comes, it was lost and is sent again. */
-  #giveUpLostSnapshots(now: number): void {
+  /**
+   * Raft waits for word of a snapshot's arrival. The answer of the member says so, too, and raft goes on by itself unless the log
+   * was compacted past the snapshot meanwhile. Where no word comes, it was lost and is sent again.
+   */
+  #followSnapshots(now: number): void {
     for (const [member, progress] of this.#raft.status().progress) {
       if (progress.state !== 'snapshot') {
         this.#snapshotSince.delete(member)
+        continue
+      }
+      if (progress.match >= progress.pendingSnapshot) {
+        this.#snapshotSince.delete(member)
+        this.#raft.reportSnapshot(member, 'finish')
         continue
       }
       const since = this.#snapshotSince.get(member) ?? now
