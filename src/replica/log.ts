@@ -1,6 +1,6 @@
 import { assert } from '../raft/assert.ts'
 import { MemoryStorage } from '../raft/memory-storage.ts'
-import type { HardState, Message, Snapshot } from '../raft/types.ts'
+import type { HardState, Index, Message, Snapshot } from '../raft/types.ts'
 import type { Output, WalState, WalWrite } from './types.ts'
 
 /** A write on its way to the disk and what is to happen once it is there. */
@@ -17,12 +17,15 @@ interface InFlight {
 export class ReplicaLog {
   readonly storage: MemoryStorage
   #hardState: HardState
+  /** Of the newest write issued. */
+  #persistedCommit: Index
   readonly #inFlight: InFlight[] = []
   #lastId = 0
 
   constructor(recovered: WalState, makeSnapshot: () => Snapshot) {
     this.storage = MemoryStorage.recover(recovered, { makeSnapshot })
     this.#hardState = this.storage.initialState().hardState
+    this.#persistedCommit = recovered.hardState.commit
   }
 
   /**
@@ -45,6 +48,15 @@ export class ReplicaLog {
     return []
   }
 
+  /**
+   * Makes the commit index durable, which otherwise waits for the next write. To be called when a change of the configuration was
+   * applied: those it lets go count on it, and a member that came back with the old one would wait for their votes.
+   */
+  persistCommit(out: Output[]): void {
+    if (this.#hardState.commit === this.#persistedCommit) return
+    this.#persist({ entries: [], install: null, compaction: null }, [], out)
+  }
+
   compact(snapshot: Snapshot, compactTo: number, out: Output[]): void {
     this.#persist({ entries: [], install: null, compaction: { snapshot, compactTo } }, [], out)
   }
@@ -52,6 +64,7 @@ export class ReplicaLog {
   #persist(write: Omit<WalWrite, 'hardState'>, responses: readonly Message[], out: Output[]): void {
     this.#lastId += 1
     const full = { ...write, hardState: this.#hardState }
+    this.#persistedCommit = this.#hardState.commit
     this.#inFlight.push({ id: this.#lastId, write: full, responses })
     out.push({ kind: 'persist', id: this.#lastId, write: full })
   }

@@ -334,6 +334,7 @@ export class Replica {
     this.#appliedTerm = entry.term
     if (entry.type !== 'normal') {
       this.#confState = this.#raft.applyConfChange(decodeConfChange(entry.data))
+      this.#log.persistCommit(this.#out)
       this.#roster.retain(this.#confState)
       this.#membership.configurationChanged()
       return
