@@ -134,7 +134,12 @@ function unrecovered(cluster: Cluster): string | null {
     if (state === 'joining') return `${name} has not been let in`
     if (applied !== leader.applied) return `${name} has applied ${applied} of ${leader.applied}`
     if (hash !== leader.hash) throw new Violation('equal logs make equal states', `${name} and ${leader.name}`)
-    if (table.length !== members.length) return `${name} counts ${table.length} members of ${members.length}`
+    // A tab that was gone before it was let in may be on the list, as a learner, until it is forgotten.
+    const listed = new Map(table.map(({ member, state: listedAs }) => [member, listedAs]))
+    const missing = running.find(({ member }) => !listed.has(member.id))
+    if (missing !== undefined) return `${name} does not count ${missing.member.name}`
+    for (const { member } of running) listed.delete(member.id)
+    if ([...listed.values()].includes('voter')) return `${name} counts on a voter that is no more`
   }
   const voters = leader.members.filter(({ state }) => state === 'voter').length
   const wanted = largestOdd(Math.min(members.length, cluster.config.replica.membership.targetVoters))

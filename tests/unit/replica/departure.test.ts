@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest'
+import { put } from '../../sim/requests.ts'
+import { TestCluster } from './cluster.ts'
+
+const client = 'c'.repeat(32)
+
+function isAnswered(cluster: TestCluster, member: number, seq: number): boolean {
+  const id = cluster.write(member, client, seq, put('a', String(seq)))
+  return cluster.responses.get(id)?.ok === true
+}
+
+describe('an orderly leave', () => {
+  test('of the leader of two: the other one leads, alone votes, and goes on writing at once', () => {
+    const cluster = TestCluster.of(2)
+    expect([cluster.leader, cluster.voters()]).toEqual([1, [1]])
+    cluster.input(1, { kind: 'leave', fate: 'demote' })
+    expect(cluster.said(1)).toEqual(['left'])
+    cluster.stop(1)
+    expect([cluster.leader, cluster.voters()]).toEqual([2, [2]])
+    expect(isAnswered(cluster, 2, 1)).toBe(true)
+  })
+
+  test('of the leader of three: no tick passes before another takes writes', () => {
+    const cluster = TestCluster.of(3)
+    expect(cluster.voters()).toEqual([1, 2, 3])
+    cluster.input(1, { kind: 'leave', fate: 'demote' })
+    expect(cluster.said(1)).toEqual(['left'])
+    expect(cluster.leader).not.toBe(1)
+    expect(cluster.voters()).not.toContain(1)
+    const { leader } = cluster
+    cluster.stop(1)
+    expect(isAnswered(cluster, leader, 1)).toBe(true)
+  })
+
+  test('of one after the other: the last one has a quorum to itself', () => {
+    const cluster = TestCluster.of(3)
+    for (const member of [1, 2]) {
+      cluster.input(member, { kind: 'leave', fate: 'demote' })
+      cluster.until(`${member} may go`, () => cluster.said(member).includes('left'))
+      cluster.stop(member)
+    }
+    expect(cluster.voters(3)).toEqual([3])
+    cluster.until('it leads', () => cluster.leader === 3)
+    expect(isAnswered(cluster, 3, 1)).toBe(true)
+  })
+
+  test('of a follower: the voters stay odd in number', () => {
+    const cluster = TestCluster.of(3)
+    cluster.input(3, { kind: 'leave', fate: 'demote' })
+    expect(cluster.said(3)).toEqual(['left'])
+    expect(cluster.voters()).toHaveLength(1)
+    expect(cluster.members()).toEqual([1, 2, 3])
+  })
+
+  test('of the only member: it may go at once, and opens again with its data and its vote', () => {
+    const cluster = TestCluster.of(1)
+    expect(isAnswered(cluster, 1, 1)).toBe(true)
+    cluster.input(1, { kind: 'leave', fate: 'demote' })
+    expect(cluster.said(1)).toEqual(['left'])
+    cluster.stop(1)
+    cluster.restart(1)
+    expect([cluster.leader, cluster.voters()]).toEqual([1, [1]])
+    expect(cluster.replica(1).status().revision).toBe(2)
+  })
+
+  test('of a leader whose others are out of reach: nobody is left to hand over to, so it may go at once', () => {
+    const cluster = TestCluster.of(3)
+    cluster.isolate(1)
+    cluster.tick(cluster.options.membership.liveTicks + 1)
+    cluster.input(1, { kind: 'leave', fate: 'demote' })
+    cluster.until('it may go', () => cluster.said(1).includes('left'), 100)
+  })
+
+  test('a member that comes back under the same id votes again', () => {
+    const cluster = TestCluster.of(3)
+    cluster.input(1, { kind: 'leave', fate: 'demote' })
+    cluster.stop(1)
+    cluster.tick(10)
+    cluster.restart(1)
+    cluster.until('it votes', () => cluster.leader !== 0 && cluster.voters().length === 3)
+  })
+
+  test('word of a departure that arrives when the member is back does not keep it from voting for ever', () => {
+    const cluster = TestCluster.of(3)
+    cluster.input(cluster.leader, { kind: 'message', from: 3, message: { kind: 'leave', member: 3, fate: 'demote' } })
+    expect(cluster.voters()).toEqual([1])
+    cluster.until('it votes', () => cluster.voters().length === 3)
+  })
+})
+
+test('a member left alone is alone after a restart, too, even if nothing was written in between', () => {
+  const cluster = TestCluster.of(2)
+  cluster.input(1, { kind: 'leave', fate: 'demote' })
+  cluster.stop(1)
+  cluster.stop(2)
+  cluster.restart(2)
+  cluster.until('it leads', () => cluster.leader === 2, 2 * cluster.options.electionTicks)
+  expect(cluster.voters()).toEqual([2])
+  expect(isAnswered(cluster, 2, 1)).toBe(true)
+})
+
+describe('an orphan that a sibling has adopted', () => {
+  test('is removed, and does not ask to be let in again', () => {
+    const cluster = TestCluster.of(4)
+    cluster.stop(2)
+    cluster.restart(2)
+    cluster.input(2, { kind: 'leave', fate: 'remove' })
+    cluster.until('it is removed', () => cluster.leader !== 0 && !cluster.members(1).includes(2))
+    cluster.tick(50)
+    expect(cluster.said(2)).toContain('left')
+    expect(cluster.members(1)).toEqual([1, 3, 4])
+  })
+
+  test('hands over if it leads, even if it was alone at first', () => {
+    const cluster = TestCluster.of(3)
+    cluster.isolate(1)
+    cluster.tick(cluster.options.membership.liveTicks + 1)
+    cluster.input(1, { kind: 'leave', fate: 'remove' })
+    cluster.heal()
+    cluster.until('it is removed', () => !cluster.members(2).includes(1))
+    expect([2, 3]).toContain(cluster.replica(2).status().leader)
+  })
+})
+
+describe('a member that was forgotten while it was away', () => {
+  test('is told when it comes back', () => {
+    const cluster = TestCluster.of(3)
+    cluster.stop(3)
+    cluster.until('it is forgotten', () => !cluster.members().includes(3), cluster.options.membership.forgetTicks + 100)
+    cluster.restart(3)
+    cluster.tick(2 * cluster.options.gossipTicks)
+    expect(cluster.said(3)).toContain('removed')
+  })
+
+  test('a member that is still one is not', () => {
+    const cluster = TestCluster.of(3)
+    cluster.stop(3)
+    cluster.tick(100)
+    cluster.restart(3)
+    cluster.tick(2 * cluster.options.gossipTicks)
+    expect(cluster.said(3)).toEqual([])
+  })
+})
