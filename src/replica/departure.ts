@@ -12,9 +12,9 @@ type Phase =
   | {
       readonly phase: 'leaving'
       readonly fate: 'demote' | 'remove'
-      /** Whom it asked last to let it go, and when. */
-      readonly asked: MemberId
-      readonly askedAt: number
+      /** Who led when it last told the others, and when that was. */
+      readonly toldUnder: MemberId
+      readonly toldAt: number
     }
   | { readonly phase: 'left' }
 
@@ -43,7 +43,7 @@ export class Departure {
 
   begin(fate: 'demote' | 'remove'): void {
     if (this.#phase.phase !== 'staying') return
-    this.#phase = { phase: 'leaving', fate, asked: NONE, askedAt: 0 }
+    this.#phase = { phase: 'leaving', fate, toldUnder: NONE, toldAt: -tellAgainTicks }
     this.#membership.leave(this.#self, fate)
   }
 
@@ -65,15 +65,14 @@ export class Departure {
         return false
       }
     }
-    const leader = this.#raft.leader
     // With nobody in reach there is nobody to hand anything to, and nobody who would notice.
     if (this.#roster.connected.size === 0) this.#announce(out)
-    if (leader === this.#self) return this.#handOver(viewNow(), out)
-    if (leader !== NONE && (leader !== phase.asked || now - phase.askedAt >= askAgainTicks)) {
-      this.#phase = { ...phase, asked: leader, askedAt: now }
-      this.#ask(leader, phase.fate, out)
+    const leader = this.#raft.leader
+    if (leader !== phase.toldUnder || now - phase.toldAt >= tellAgainTicks) {
+      this.#phase = { ...phase, toldUnder: leader, toldAt: now }
+      this.#tellEveryone(phase.fate, out)
     }
-    return false
+    return leader === this.#self && this.#handOver(viewNow(), out)
   }
 
   #handOver(view: MembershipView, out: Output[]): boolean {
@@ -85,8 +84,13 @@ export class Departure {
     return true
   }
 
-  #ask(leader: MemberId, fate: 'demote' | 'remove', out: Output[]): void {
-    out.push({ kind: 'send', to: leader, message: { kind: 'leave', member: this.#self, fate } })
+  /**
+   * Not the leader alone: whoever leads next must know it already, or two members that are both leaving would hand
+   * leadership to each other for ever.
+   */
+  #tellEveryone(fate: 'demote' | 'remove', out: Output[]): void {
+    for (const to of this.#roster.connected)
+      out.push({ kind: 'send', to, message: { kind: 'leave', member: this.#self, fate } })
   }
 
   #announce(out: Output[]): void {
@@ -96,8 +100,8 @@ export class Departure {
   }
 }
 
-/** A leaving member asks the leader again after this long. */
-const askAgainTicks = 4
+/** A leaving member says so again after this long. */
+const tellAgainTicks = 4
 
 /** Nobody is left who could go on without this member. */
 function isAlone(view: MembershipView, options: MembershipOptions): boolean {

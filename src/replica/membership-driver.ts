@@ -59,9 +59,7 @@ export class MembershipDriver {
     this.#changeIndex = leading ? this.#raft.status().lastIndex : 0
     this.#due = true
     this.#snapshotSince.clear()
-    if (leading) return
-    this.#joining.clear()
-    for (const member of [...this.#leaving.keys()]) if (member !== this.#self) this.#stays(member)
+    if (!leading) this.#joining.clear()
   }
 
   tick(now: number): void {

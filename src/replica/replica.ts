@@ -189,8 +189,7 @@ export class Replica {
         else this.#passOn(from, message)
         return
       case 'leave':
-        if (this.#raft.role === 'leader') this.#membership.leave(message.member, message.fate)
-        else this.#passOn(from, message)
+        this.#membership.leave(message.member, message.fate)
         return
       case 'gossip':
         this.#roster.place(from, message.position)

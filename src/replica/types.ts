@@ -29,8 +29,8 @@ export type PeerMessage =
   /** A stranger asks to be added as a learner. Sent to any member; passed on to the leader. */
   | { readonly kind: 'join'; readonly member: MemberId }
   /**
-   * A member is going away and asks the leader to be rid of its vote: `demote` keeps it as a learner (a tab that may come
-   * back), `remove` forgets it (an adopted orphan).
+   * A member is going away and wants to be rid of its vote: `demote` keeps it as a learner (a tab that may come back),
+   * `remove` forgets it (an adopted orphan). Told to everyone, for the leader to act on.
    */
   | { readonly kind: 'leave'; readonly member: MemberId; readonly fate: 'demote' | 'remove' }
   /** Where the sender stands, for the observers of other members; nothing depends on it. */

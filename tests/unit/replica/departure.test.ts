@@ -122,6 +122,21 @@ describe('an orphan that a sibling has adopted', () => {
   })
 })
 
+describe('orphans that a sibling has adopted together with itself', () => {
+  for (const stays of [1, 2, 3]) {
+    test(`hand leadership to the one who stays (${stays}), not to each other`, () => {
+      const cluster = TestCluster.of(3)
+      const orphans = [1, 2, 3].filter(member => member !== stays)
+      for (const member of [1, 2, 3]) cluster.stop(member)
+      for (const member of [1, 2, 3]) cluster.restart(member)
+      for (const orphan of orphans) cluster.input(orphan, { kind: 'leave', fate: 'remove' })
+      cluster.until('it is alone', () => cluster.replica(stays).status().members.length === 1)
+      expect(cluster.voters(stays)).toEqual([stays])
+      expect(isAnswered(cluster, stays, 1)).toBe(true)
+    })
+  }
+})
+
 describe('a member that was forgotten while it was away', () => {
   test('is told when it comes back', () => {
     const cluster = TestCluster.of(3)
