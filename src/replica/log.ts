@@ -57,6 +57,11 @@ export class ReplicaLog {
     this.#persist({ entries: [], install: null, compaction: null }, [], out)
   }
 
+  /** A snapshot from the leader is being written. One made here would be older, and must not be written after it. */
+  get isInstalling(): boolean {
+    return this.#inFlight.some(({ write }) => write.install !== null)
+  }
+
   compact(snapshot: Snapshot, compactTo: number, out: Output[]): void {
     this.#persist({ entries: [], install: null, compaction: { snapshot, compactTo } }, [], out)
   }

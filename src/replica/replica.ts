@@ -358,7 +358,8 @@ export class Replica {
 
   /** The log may grow as large as the state it leads to: then writing a snapshot costs a constant factor of the log. */
   #compactIfDue(): void {
-    if (this.#logBytes < Math.max(this.#options.compactionBytesMin, this.#snapshotBytes)) return
+    if (this.#log.isInstalling || this.#logBytes < Math.max(this.#options.compactionBytesMin, this.#snapshotBytes))
+      return
     const snapshot = this.#makeSnapshot()
     this.#snapshotBytes = snapshot.data.length
     this.#logBytes = 0
