@@ -341,10 +341,13 @@ export class Replica {
     if (entry.data.length === 0) return
     const command = decodeCommand(entry.data)
     const result = this.#store.apply(command)
-    if (!result.ok && result.code === 'GAP' && this.#clients.writes.isBehind(command)) {
-      // An earlier write of this client was lost on its way to the leader; all will be sent again, in order.
-      this.#reproposeAt = this.#now + 1
-      return
+    if (!result.ok && result.code === 'GAP') {
+      const isApplied = (seq: number) => this.#store.resultOf(command.clientId, seq) !== 'unknown'
+      if (this.#clients.writes.mayClose(command, isApplied)) {
+        // An earlier write of this client was lost on its way to the leader; all will be sent again, in order.
+        this.#reproposeAt = this.#now + 1
+        return
+      }
     }
     this.#clients.applied(command, result)
   }

@@ -4,6 +4,8 @@ import type { RequestId } from './types.ts'
 interface PendingWrite {
   readonly id: RequestId
   readonly seq: number
+  /** The last write whose result the client had when it asked for this one. */
+  readonly acked: number
   readonly data: Uint8Array
 }
 
@@ -38,7 +40,7 @@ export class PendingWrites {
       writes = new Map()
       this.#clients.set(command.clientId, writes)
     }
-    const write = { id, seq: command.seq, data }
+    const write = { id, seq: command.seq, acked: command.acked, data }
     if (!writes.has(command.seq)) this.#size += 1
     writes.set(command.seq, write)
     this.#unproposed.push(data)
@@ -53,10 +55,15 @@ export class PendingWrites {
     }
   }
 
-  /** Whether an earlier write of the same client is still to be applied, so that a gap before this one can close. */
-  isBehind({ clientId, seq }: Command): boolean {
+  /**
+   * Whether the gap before a refused write can still close: an earlier write of its client waits here, or the client was given
+   * results (by an earlier life of this member, which it outlived) of writes that are not applied here yet.
+   */
+  mayClose({ clientId, seq }: Command, isApplied: (seq: number) => boolean): boolean {
     const writes = this.#clients.get(clientId)
-    return writes !== undefined && [...writes.keys()].some(earlier => earlier < seq)
+    const refused = writes?.get(seq)
+    if (writes === undefined || refused === undefined) return false
+    return [...writes.keys()].some(earlier => earlier < seq) || (refused.acked > 0 && !isApplied(refused.acked))
   }
 
   /** The command was applied: the request to answer, if it was ours and still open. */

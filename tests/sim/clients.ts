@@ -92,7 +92,10 @@ export class Client {
     this.#sessions += 1
     this.#seen = 0
     if (this.#config.outbox) {
-      for (const { command, floor } of this.#unanswered.values()) this.#write(command, floor)
+      for (const { command, floor } of this.#unanswered.values()) {
+        // What it was given in the meantime, it need not be given again, and it was applied somewhere.
+        this.#write({ ...command, acked: this.#acked }, floor)
+      }
       const watches = this.#watches.filter(({ ended }) => !ended)
       this.#watches = []
       for (const { request, next } of watches) this.#watch({ ...request, startRevision: next })

@@ -12,7 +12,7 @@ import type {
   WalWrite,
   WatchNotification,
 } from '../../../src/replica/types.ts'
-import type { WriteRequest } from '../../../src/store/types.ts'
+import type { Command, WriteRequest } from '../../../src/store/types.ts'
 import { MemoryDisk, type MemoryWal } from '../../../src/wal/memory-wal.ts'
 import { Random } from '../../sim/random.ts'
 
@@ -42,18 +42,20 @@ export class TestCluster {
   readonly sent: Sent[] = []
   /** What is not to arrive. */
   drop: (sent: Sent) => boolean = () => false
-  readonly #random = new Random(1)
+  readonly #random: Random
   readonly #members = new Map<MemberId, Member>()
+  readonly #stopped = new Map<MemberId, MemoryDisk>()
   readonly #cut = new Set<string>()
   #lastId = 0
 
-  constructor(options: Partial<ReplicaOptions> = {}) {
+  constructor(options: Partial<ReplicaOptions> = {}, seed = 1) {
+    this.#random = new Random(seed)
     this.options = { ...defaultReplicaOptions, ...options }
   }
 
   /** Members 1 to `count`, the first the founder and leader, all of them voters as far as the policy wants. */
-  static of(count: number, options: Partial<ReplicaOptions> = {}): TestCluster {
-    const cluster = new TestCluster(options)
+  static of(count: number, options: Partial<ReplicaOptions> = {}, seed = 1): TestCluster {
+    const cluster = new TestCluster(options, seed)
     cluster.open(1, foundingWrite(1))
     for (let id = 2; id <= count; id += 1) cluster.join(id)
     cluster.tick(3 * cluster.options.gossipTicks)
@@ -80,13 +82,18 @@ export class TestCluster {
     this.settle()
   }
 
-  readonly #stopped = new Map<MemberId, MemoryDisk>()
-
-  restart(id: MemberId): void {
+  restart(id: MemberId, ...inputs: Input[]): void {
     const disk = this.#stopped.get(id)
     if (disk === undefined) throw new Error(`${id} was not stopped`)
     this.#stopped.delete(id)
-    this.#start(id, disk, disk.open())
+    this.#start(id, disk, disk.open(), inputs)
+  }
+
+  /** Starts a member again, with a write of its client waiting for it before it has done anything. */
+  restartWith(id: MemberId, command: Command): RequestId {
+    this.#lastId += 1
+    this.restart(id, { kind: 'request', id: this.#lastId, request: { kind: 'write', command } })
+    return this.#lastId
   }
 
   cut(a: MemberId, b: MemberId): void {
@@ -176,11 +183,11 @@ export class TestCluster {
     throw new Error('the cluster does not come to rest')
   }
 
-  #start(id: MemberId, disk: MemoryDisk, wal: MemoryWal): void {
+  #start(id: MemberId, disk: MemoryDisk, wal: MemoryWal, inputs: Input[] = []): void {
     const { options } = this
     const random = this.#random.fork().next
     const replica = new Replica({ member: id, recovered: wal.recovered, random, options })
-    this.#members.set(id, { id, disk, replica, wal, inputs: [], said: [] })
+    this.#members.set(id, { id, disk, replica, wal, inputs, said: [] })
     for (const other of this.#members.keys()) {
       if (other === id || this.#isCut(id, other)) continue
       this.#push(id, { kind: 'peerUp', member: other })

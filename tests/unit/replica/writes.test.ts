@@ -82,6 +82,28 @@ test('a repeated write has the result of the first time and no further effect', 
   expect(state(cluster, 2)).toEqual(['a=1 v1'])
 })
 
+test('a member started again does not take an old gap in its log for one that will stay', () => {
+  const cluster = TestCluster.of(3)
+  // The second write reaches the log before the first, is refused there, and then both follow in order.
+  cluster.drop = ({ message }) => isProposal(message)
+  const first = cluster.write(2, client, 1, put('a', '1'))
+  cluster.drop = () => false
+  cluster.write(2, client, 2, put('a', '2'))
+  cluster.tick(2)
+  expect(answer(cluster, first)).toBe(2)
+  // Its client got the first result only, and asks for the second again while the log is still being applied anew.
+  cluster.stop(2)
+  const second = cluster.restartWith(2, { clientId: client, seq: 2, acked: 1, request: put('a', '2') })
+  cluster.tick()
+  expect(answer(cluster, second)).toBe(3)
+})
+
+test('a number that the client left out is a definite error', () => {
+  const cluster = TestCluster.of(1)
+  const id = cluster.write(1, client, 2, put('a', '2'))
+  expect(cluster.responses.get(id)).toMatchObject({ ok: false, code: 'GAP', outcome: 'definite' })
+})
+
 test('what was under way when the leader went is proposed to the next one', () => {
   const cluster = TestCluster.of(3)
   cluster.drop = ({ message }) => isProposal(message)
