@@ -1,5 +1,6 @@
 import { campaign, poll } from './election.ts'
 import { handleAppend, handleHeartbeat, handleSnapshot } from './follower.ts'
+import { ROLE_NAMES } from './logger.ts'
 import type { Raft, StepResult } from './raft.ts'
 import { broadcastAppend } from './replication.ts'
 import { type Message, NONE } from './types.ts'
@@ -32,7 +33,9 @@ export function stepCandidate(raft: Raft, message: Message): StepResult {
       if (raft.role === 'candidate') countVote(raft, message)
       break
     case 'MsgTimeoutNow':
-      logger?.debug(`${id} [term ${raft.term} state ${raft.role}] ignored MsgTimeoutNow from ${message.from}`)
+      logger?.debug(
+        `${id} [term ${raft.term} state ${ROLE_NAMES[raft.role]}] ignored MsgTimeoutNow from ${message.from}`,
+      )
       break
     default:
   }

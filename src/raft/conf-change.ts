@@ -5,6 +5,7 @@ import {
   type ConfChangeTransition,
   type ConfChangeType,
   EMPTY_BYTES,
+  type EntryType,
   type MemberId,
 } from './types.ts'
 
@@ -87,9 +88,9 @@ const TYPE_NAMES = {
   addLearner: 'ConfChangeAddLearnerNode',
 } as const
 
-/** As etcd's traces print it. */
-export function formatConfChange({ transition, changes }: ConfChange): string {
-  const parts = [`transition:${TRANSITION_NAMES[transition]}`]
-  for (const { type, member } of changes) parts.push(`changes:{type:${TYPE_NAMES[type]} node_id:${member}}`)
-  return parts.join(' ')
+/** As etcd's traces print it: an entry of type `confChange` holds its one change bare. */
+export function formatConfChange({ transition, changes }: ConfChange, entryType: EntryType): string {
+  const single = changes.map(({ type, member }) => `type:${TYPE_NAMES[type]} node_id:${member}`)
+  if (entryType === 'confChange') return single.join(' ')
+  return [`transition:${TRANSITION_NAMES[transition]}`, ...single.map(change => `changes:{${change}}`)].join(' ')
 }

@@ -51,3 +51,15 @@ export function formatConfiguration(configuration: Configuration): string {
   if (configuration.autoLeave) text += ' autoleave'
   return text
 }
+
+/** As etcd's traces print it. */
+export function formatConfState({ voters, learners, votersOutgoing, learnersNext, autoLeave }: ConfState): string {
+  const list = (name: string, members: readonly MemberId[]) => members.map(member => `${name}:${member}`)
+  return [
+    ...list('voters', voters),
+    ...list('learners', learners),
+    ...list('voters_outgoing', votersOutgoing),
+    ...list('learners_next', learnersNext),
+    `auto_leave:${autoLeave}`,
+  ].join(' ')
+}

@@ -1,3 +1,4 @@
+import { formatConfState } from './configuration.ts'
 import { hup } from './election.ts'
 import { restoreConfiguration } from './membership.ts'
 import { appendResponse, forwarded, newMessage } from './message.ts'
@@ -131,7 +132,9 @@ function restoreSnapshot(raft: Raft, snapshot: Snapshot): boolean {
   if (index <= log.committed) return false
   const members = [...confState.voters, ...confState.learners, ...confState.votersOutgoing]
   if (!members.includes(id)) {
-    logger?.warn(`${id} attempted to restore snapshot but it is not in the ConfState; should never happen`)
+    logger?.warn(
+      `${id} attempted to restore snapshot but it is not in the ConfState ${formatConfState(confState)}; should never happen`,
+    )
     return false
   }
   const where = () => `[commit: ${log.committed}, lastindex: ${log.lastIndex}, lastterm: ${log.lastTerm}]`

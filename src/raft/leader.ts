@@ -162,7 +162,7 @@ function transferLeader(raft: Raft, message: Message, progress: Progress): void 
   const { id, term, log, logger } = raft
   const transferee = message.from
   if (progress.isLearner) {
-    logger?.debug(`${transferee} is learner. Ignored transferring leadership`)
+    logger?.debug(`${id} is learner. Ignored transferring leadership`)
     return
   }
   if (raft.leadTransferee !== NONE) {

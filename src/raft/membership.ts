@@ -44,7 +44,7 @@ function refusalOf(raft: Raft, entry: Entry, pendingConfIndex: Index): { change:
     throw error
   }
   if (raft.config.disableConfChangeValidation) return null
-  const refuse = (reason: string) => ({ change: formatConfChange(confChange), reason })
+  const refuse = (reason: string) => ({ change: formatConfChange(confChange, entry.type), reason })
   const { applied } = raft.log
   const { isJoint } = raft.tracker.configuration.voters
   const leaves = confChange.changes.length === 0

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { diffLines } from './scripts/diff.ts'
-import { findScripts, runScript } from './scripts/run.ts'
+import { countOf, findScripts, runScript, type ScriptResult } from './scripts/run.ts'
 import { ScriptError } from './scripts/script.ts'
 
 const HELP = `Replays etcd's data-driven raft scripts against this project's raft and compares the output.
@@ -16,7 +16,8 @@ Options:
   --no-log      do not compare the lines of the machine's log (DEBUG, INFO, WARN, ERROR)
   --help        this text
 
-Prints each case that fails with a diff (- expected, + actual) and closes with "N passed, N failed".
+Prints each case that fails with a diff (- expected, + actual) and closes with "N passed, N failed": one per case for
+quorum and confchange, one per file for interaction, whose cases all build on those before them.
 Exit code: 0 all passed, 1 a case failed, 2 nothing could be run.
 `
 
@@ -33,17 +34,30 @@ function main(): number {
   let passed = 0
   let failed = 0
   for (const file of positionals.flatMap(findScripts)) {
-    const results = runScript(file, { ignoreLog: values['no-log'] })
-    const failures = results.filter(result => !result.passed)
-    for (const { directive, actual } of failures) {
-      console.log(`FAILED ${file}:${directive.line} ${directive.command}\n${diffLines(directive.expected, actual)}\n`)
-    }
-    passed += results.length - failures.length
-    failed += failures.length
-    console.log(`${file}: ${results.length - failures.length} of ${results.length}`)
+    const count = runAndPrint(file, values['no-log'])
+    passed += count.passed
+    failed += count.failed
   }
   console.log(`${passed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
+}
+
+function runAndPrint(file: string, ignoreLog: boolean): { passed: number; failed: number } {
+  let result: ScriptResult
+  try {
+    result = runScript(file, { ignoreLog })
+  } catch (error) {
+    // One file that is no script must not keep the others from being run.
+    if (!(error instanceof ScriptError)) throw error
+    console.log(`FAILED ${error.message}\n`)
+    return { passed: 0, failed: 1 }
+  }
+  const failures = result.cases.filter(({ passed }) => !passed)
+  for (const { directive, actual } of failures) {
+    console.log(`FAILED ${file}:${directive.line} ${directive.command}\n${diffLines(directive.expected, actual)}\n`)
+  }
+  console.log(`${file}: ${result.cases.length - failures.length} of ${result.cases.length}`)
+  return countOf(result)
 }
 
 try {

@@ -1,4 +1,5 @@
 import { decodeConfChange } from '../../../src/raft/conf-change.ts'
+import { ROLE_NAMES } from '../../../src/raft/logger.ts'
 import type { Ready } from '../../../src/raft/raw-node.ts'
 import type { ProgressStatus } from '../../../src/raft/status.ts'
 import {
@@ -9,18 +10,14 @@ import {
   LOCAL_APPLY_THREAD,
   type MemberId,
   type Message,
+  NONE,
+  type ReadState,
   type Snapshot,
 } from '../../../src/raft/types.ts'
 import { formatChanges } from './changes.ts'
 
 /** The machine's data in the words and layout of etcd's scripts. */
 
-export const ROLE_NAMES = {
-  follower: 'StateFollower',
-  candidate: 'StateCandidate',
-  leader: 'StateLeader',
-  preCandidate: 'StatePreCandidate',
-} as const
 const ENTRY_NAMES = { normal: 'EntryNormal', confChange: 'EntryConfChange', confChangeV2: 'EntryConfChangeV2' } as const
 const PROGRESS_NAMES = { probe: 'StateProbe', replicate: 'StateReplicate', snapshot: 'StateSnapshot' } as const
 
@@ -29,9 +26,9 @@ export function describeReady(ready: Ready): string {
   const lines: string[] = []
   if (softState !== null) lines.push(`Lead:${softState.leader} State:${ROLE_NAMES[softState.role]}`)
   if (hardState !== null) lines.push(`HardState ${describeHardState(hardState)}`)
-  if (snapshot !== null) lines.push(`Snapshot ${describeSnapshot(snapshot)}`)
-  if (readStates.length > 0) lines.push(`ReadStates ${readStates.map(({ index }) => index).join(' ')}`)
+  if (readStates.length > 0) lines.push(`ReadStates [${readStates.map(describeReadState).join(' ')}]`)
   if (entries.length > 0) lines.push('Entries:', ...entries.map(describeEntry))
+  if (snapshot !== null) lines.push(`Snapshot ${describeSnapshot(snapshot)}`)
   if (committedEntries.length > 0) lines.push('CommittedEntries:', ...committedEntries.map(describeEntry))
   if (messages.length > 0) lines.push('Messages:', ...messages.map(message => describeMessage(message)))
   if (lines.length === 0) return '<empty Ready>'
@@ -44,6 +41,10 @@ function describeHardState({ term, vote, commit }: HardState): string {
 
 function describeSnapshot({ metadata: { index, term, confState } }: Snapshot): string {
   return `Index:${index} Term:${term} ConfState:${describeConfState(confState)}`
+}
+
+function describeReadState({ index, requestContext }: ReadState): string {
+  return `{${index} [${requestContext.join(' ')}]}`
 }
 
 function describeConfState({ voters, votersOutgoing, learners, learnersNext, autoLeave }: ConfState): string {
@@ -83,6 +84,8 @@ export function describeMessage(message: Message, indent = ''): string {
 
 function describeTarget(member: MemberId): string {
   switch (member) {
+    case NONE:
+      return 'None'
     case LOCAL_APPEND_THREAD:
       return 'AppendThread'
     case LOCAL_APPLY_THREAD:

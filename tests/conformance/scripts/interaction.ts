@@ -1,4 +1,7 @@
 import { EMPTY_CONF_STATE } from '../../../src/raft/configuration.ts'
+import { RaftError } from '../../../src/raft/errors.ts'
+import { ROLE_NAMES } from '../../../src/raft/logger.ts'
+import { StorageError } from '../../../src/raft/storage.ts'
 import { type ConfChangeTransition, EMPTY_BYTES, type MemberId, type MessageType } from '../../../src/raft/types.ts'
 import { parseChanges } from './changes.ts'
 import {
@@ -10,7 +13,7 @@ import {
   type MemberOptions,
   PROPOSAL_DROPPED,
 } from './cluster.ts'
-import { describeEntry, describeProgress, ROLE_NAMES } from './describe.ts'
+import { describeEntry, describeProgress } from './describe.ts'
 import { levelFrom, Output } from './output.ts'
 import { type Argument, type Directive, numberFrom, ScriptError, valuesOf } from './script.ts'
 
@@ -25,10 +28,11 @@ export function runInteraction(): (directive: Directive) => string {
     try {
       command({ cluster, output, directive })
     } catch (error) {
-      if (!(error instanceof Refused)) throw error
+      const refusal = refusalText(error)
+      if (refusal === null) throw error
       // Told even where all else is silent.
-      if (output.quiet) return error.message
-      output.print(error.message)
+      if (output.quiet) return refusal
+      output.print(refusal)
     }
     const text = output.take()
     return text === '' ? 'ok' : text
@@ -49,12 +53,25 @@ class Refused extends Error {
   override readonly name = 'Refused'
 }
 
+/** What a script may expect of a command that fails; null for a mistake in the script or in this harness. */
+function refusalText(error: unknown): string | null {
+  if (error instanceof Refused || error instanceof RaftError) return error.message
+  if (error instanceof StorageError && error.code === 'COMPACTED') return COMPACTED
+  return null
+}
+
+const COMPACTED = 'requested index is unavailable due to compaction'
+
 const COMMANDS: Readonly<Record<string, Command>> = {
+  // Where somebody who debugs a script can stop.
+  _breakpoint: () => {},
   'add-nodes': addMembers,
   campaign: context => theMember(context).node.campaign(),
   compact: context => {
     const [member, index] = twoNumbers(context)
-    context.cluster.member(member).storage.compact(index)
+    const { storage } = context.cluster.member(member)
+    storage.compact(index)
+    printLog(context)
   },
   'deliver-msgs': deliver,
   'forget-leader': context => theMember(context).node.forgetLeader(),
@@ -142,8 +159,18 @@ function each(context: Context, title: string, work: (member: Member) => void): 
 }
 
 function booleanFrom(value: string | undefined): boolean {
-  if (value !== 'true' && value !== 'false') throw new ScriptError(`neither true nor false: ${value}`)
-  return value === 'true'
+  switch (value?.toLowerCase()) {
+    case 'true':
+    case 't':
+    case '1':
+      return true
+    case 'false':
+    case 'f':
+    case '0':
+      return false
+    default:
+      throw new ScriptError(`neither true nor false: ${value}`)
+  }
 }
 
 // The longer commands.
@@ -192,7 +219,7 @@ function addMembers({ cluster, directive }: Context): void {
         options.stepDownOnRemoval = booleanFrom(value)
         break
       case 'read-only':
-        if (value !== 'safe' && value !== 'lease-based') throw new ScriptError(`unknown read-only mode ${value}`)
+        if (value !== 'safe' && value !== 'lease-based') throw new Refused(`invalid read-only option "${value}"`)
         options.readOnly = value === 'safe' ? 'safe' : 'leaseBased'
         break
       default:
@@ -200,6 +227,8 @@ function addMembers({ cluster, directive }: Context): void {
     }
   }
   const founded = voters.length + learners.length > 0 || index > 0
+  // A log needs an entry before the first one to start from.
+  if (founded && index <= 1) throw new Refused('index must be specified as > 1 due to bootstrap')
   const founding: Founding | null = founded
     ? { confState: { ...EMPTY_CONF_STATE, voters, learners }, index, data }
     : null
@@ -234,9 +263,11 @@ function proposeConfChange(context: Context): void {
   const { directive } = context
   const v1 = booleanFrom(valuesOf(directive, 'v1')?.[0] ?? 'false')
   const transition = TRANSITIONS[valuesOf(directive, 'transition')?.[0] ?? 'auto']
-  if (transition === undefined) throw new ScriptError('unknown transition')
+  if (transition === undefined) throw new Refused(`unknown transition ${valuesOf(directive, 'transition')?.[0]}`)
   const changes = parseChanges(directive.input)
-  if (v1 && changes.length !== 1) throw new ScriptError('a v1 change is a single one')
+  if (v1 && (changes.length > 1 || transition !== 'auto')) {
+    throw new Refused('v1 conf change can only have one operation and no transition')
+  }
   const type = v1 ? 'confChange' : 'confChangeV2'
   expectTaken(theMember(context).node.proposeConfChange({ transition, changes, context: EMPTY_BYTES }, type))
 }

@@ -6,11 +6,13 @@ import { QUORUM_COMMANDS, runQuorum } from './quorum.ts'
 import { type Directive, parseScript, ScriptError } from './script.ts'
 
 interface Kind {
-  readonly name: string
+  readonly name: KindName
   readonly commands: ReadonlySet<string>
   /** A fresh run of one file: each of its cases builds on those before it. */
   start(): (directive: Directive) => string
 }
+
+export type KindName = 'quorum' | 'confchange' | 'interaction'
 
 const KINDS: readonly Kind[] = [
   { name: 'quorum', commands: QUORUM_COMMANDS, start: runQuorum },
@@ -22,6 +24,18 @@ export interface CaseResult {
   readonly directive: Directive
   readonly actual: string
   readonly passed: boolean
+}
+
+export interface ScriptResult {
+  readonly kind: KindName
+  readonly cases: readonly CaseResult[]
+}
+
+/** What counts as one: a case where each stands for itself, and a whole conversation where they build on one another. */
+export function countOf({ kind, cases }: ScriptResult): { passed: number; failed: number } {
+  const passed = cases.filter(result => result.passed).length
+  if (kind !== 'interaction') return { passed, failed: cases.length - passed }
+  return passed === cases.length ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
 }
 
 export interface RunOptions {
@@ -42,13 +56,13 @@ export function findScripts(directory: string): string[] {
   return files.map(name => path.join(directory, name))
 }
 
-/** Runs one script. Throws `ScriptError` if it is of no kind known here; a case that fails is a result. */
-export function runScript(file: string, options: RunOptions): CaseResult[] {
+/** Runs one script. Throws `ScriptError` if it cannot be read or is of no kind known here; a case that fails is a result. */
+export function runScript(file: string, options: RunOptions): ScriptResult {
   const directives = parseScript(file, readFileSync(file, 'utf8'))
-  if (directives.length === 0) throw new ScriptError(`${file}: no cases`)
-  const run = kindOf(file, directives).start()
+  const { name, start } = kindOf(file, directives)
+  const run = start()
   const filter = options.ignoreLog ? withoutLog : (text: string) => text
-  return directives.map(directive => {
+  const cases = directives.map((directive): CaseResult => {
     let actual: string
     try {
       actual = run(directive).trimEnd()
@@ -58,16 +72,14 @@ export function runScript(file: string, options: RunOptions): CaseResult[] {
     }
     return { directive, actual, passed: filter(actual) === filter(directive.expected.trimEnd()) }
   })
+  return { kind: name, cases }
 }
 
 /** By its commands, not by its name: scripts are copied about. */
 function kindOf(file: string, directives: readonly Directive[]): Kind {
-  const kind = KINDS.find(({ commands }) => directives.every(({ command }) => commands.has(command)))
+  const kind = KINDS.find(({ commands }) => directives.some(({ command }) => commands.has(command)))
   if (kind !== undefined) return kind
-  const stranger = directives.find(({ command }) => KINDS.every(({ commands }) => !commands.has(command)))
-  if (stranger === undefined) throw new ScriptError(`${file}: mixes commands of different kinds of script`)
-  const kinds = KINDS.map(({ name }) => name).join(', ')
-  throw new ScriptError(`${file}:${stranger.line}: no kind of script (${kinds}) has a command ${stranger.command}`)
+  throw new ScriptError(`${file}: no command of any kind of script (${KINDS.map(({ name }) => name).join(', ')})`)
 }
 
 function withoutLog(text: string): string {

@@ -1,6 +1,7 @@
 /**
  * The format of data-driven test scripts: a command line, input lines, a line `----`, and the expected output up to a blank
- * line. Output that itself contains blank lines stands between two pairs of `----`. Lines that begin with `#` are comments.
+ * line. Output that itself contains blank lines stands between two pairs of `----`. Lines that begin with `#` are comments;
+ * a command line that ends in a backslash goes on in the next.
  */
 export interface Directive {
   readonly file: string
@@ -37,7 +38,9 @@ export function parseScript(file: string, content: string): Directive[] {
     takeUntil(line => line.trim() !== '' && !line.startsWith('#'))
     if (next >= lines.length) return directives
     const line = next + 1
-    const words = splitWords(lines[next++] ?? '')
+    let command = lines[next++] ?? ''
+    while (command.endsWith('\\')) command = command.slice(0, -1) + (lines[next++] ?? '')
+    const words = splitWords(command)
     const input = takeUntil(text => text === SEPARATOR)
     if (next >= lines.length) throw new ScriptError(`${file}:${line}: no ${SEPARATOR} after the command`)
     next++
@@ -49,12 +52,12 @@ export function parseScript(file: string, content: string): Directive[] {
     } else {
       expected = takeUntil(text => text.trim() === '')
     }
-    const [command, ...args] = words
-    if (command === undefined) throw new ScriptError(`${file}:${line}: no command`)
+    const [name, ...args] = words
+    if (name === undefined) throw new ScriptError(`${file}:${line}: no command`)
     directives.push({
       file,
       line,
-      command,
+      command: name,
       args: args.map(word => parseArgument(word, `${file}:${line}`)),
       input: input.join('\n'),
       expected: expected.join('\n'),

@@ -13,7 +13,7 @@ describe('etcd’s raft scripts', () => {
     return
   }
   test.each(findScripts(DATA).map(file => path.relative(DATA, file)))('%s', file => {
-    const failures = runScript(path.join(DATA, file), { ignoreLog: false }).filter(({ passed }) => !passed)
+    const failures = runScript(path.join(DATA, file), { ignoreLog: false }).cases.filter(({ passed }) => !passed)
     const shown = failures.map(
       ({ directive, actual }) => `line ${directive.line}:\n${diffLines(directive.expected, actual)}`,
     )
