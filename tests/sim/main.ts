@@ -56,7 +56,8 @@ function runAll(from: number, count: number, trace: ((line: string) => void) | u
     total = total === null ? result.statistics : sum(total, result.statistics)
     if (result.failure !== null) {
       failed += 1
-      process.stdout.write(`\r\x1b[K${describeFailure(result)}\n`)
+      if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
+      process.stdout.write(`${describeFailure(result)}\n`)
     }
     const nowMs = performance.now()
     if (nowMs - reportedMs < progressEveryMs && done < count - 1) continue

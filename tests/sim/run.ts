@@ -1,5 +1,4 @@
-import type { Cluster } from './cluster.ts'
-import { Cluster as SimulatedCluster } from './cluster.ts'
+import { Cluster } from './cluster.ts'
 import { drawConfig } from './config.ts'
 import { Faults } from './faults.ts'
 import type { Mutant } from './mutants.ts'
@@ -46,7 +45,7 @@ export function runSeed(seed: number, options: RunOptions = {}): RunResult {
   const schedule = new Schedule()
   const trace = new Trace(options.trace ?? null)
   if (trace.isOn) trace.line(0, `=== seed ${seed}: ${JSON.stringify(config)}`)
-  const cluster = new SimulatedCluster({
+  const cluster = new Cluster({
     schedule,
     random: random.fork(),
     config,
