@@ -39,6 +39,8 @@ export class Host implements HostControl {
   #onAllLeft: () => void = () => {}
   #responses: TurnMessage['responses'][number][] = []
   #notifications: TurnMessage['notifications'][number][] = []
+  /** To be started when all else of the turn is on its way. */
+  #writes: (() => void)[] = []
 
   constructor(options: {
     post: (message: FromHost) => void
@@ -217,21 +219,26 @@ export class Host implements HostControl {
         this.#fail(member, error)
       }
     }
-    this.#links.flush()
+    // In the order of who waits: the page for answers, the others for messages, and for the disk we wait anyway. Beginning a
+    // write takes about as long as all the rest of a turn, and raft lets a leader's messages go before its own disk is done.
     if (this.#responses.length > 0 || this.#notifications.length > 0) {
       this.#post({ type: 'turn', responses: this.#responses, notifications: this.#notifications })
       this.#responses = []
       this.#notifications = []
     }
+    this.#links.flush()
+    for (const begin of this.#writes.splice(0)) begin()
   }
 
   #carryOut(member: HostedMember, output: Output): void {
     switch (output.kind) {
       case 'persist':
-        member.persist(output.write).then(
-          () => this.#push(member, { kind: 'walDone', id: output.id }),
-          error => this.#fail(member, error),
-        )
+        this.#writes.push(() => {
+          member.persist(output.write).then(
+            () => this.#push(member, { kind: 'walDone', id: output.id }),
+            error => this.#fail(member, error),
+          )
+        })
         return
       case 'send':
         if (this.#members.has(output.to)) this.#deliver(member.id, output.to, output.message)
@@ -283,23 +290,27 @@ export class Host implements HostControl {
     const present = new Set(seen.members.map(({ member }) => member))
     for (const member of [...this.#members.values()]) {
       if (member === primary || present.has(member.id)) continue
-      if (member.replica.status().commit <= seen.applied) this.#retire(member)
+      if (member.replica.status().commit <= seen.applied) this.#retire(member, primary)
     }
   }
 
-  #retire(member: HostedMember): void {
+  #retire(member: HostedMember, primary: HostedMember): void {
     this.#members.delete(member.id)
     this.#links.setMembers([...this.#members.keys()])
     for (const other of this.#members.values()) this.#push(other, { kind: 'peerDown', member: member.id })
-    // Its log is of no use to anybody; a failure to delete it leaves an orphan that the next tab finds and retires.
-    member.destroy().catch(() => {})
+    // Its log is of no use to anybody once the log here says for good that it was removed. A failure leaves an orphan, which the
+    // next tab finds and retires.
+    primary
+      .saved()
+      .then(() => member.destroy())
+      .catch(() => {})
     this.#status.due()
   }
 
   #removed(member: HostedMember): void {
     if (this.#phase.phase !== 'open') return
     if (member !== this.#phase.primary) {
-      this.#retire(member)
+      this.#retire(member, primary)
       return
     }
     this.#stop({ phase: 'failed', code: 'REMOVED', message: 'the cluster removed this member while it was away' })
