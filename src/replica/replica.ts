@@ -64,6 +64,7 @@ export class Replica {
   #snapshotBytes = 0
   #logBytes = 0
   #statusKey = ''
+  #isAwake = false
 
   constructor(config: ReplicaConfig) {
     const { member, recovered, random } = config
@@ -103,8 +104,6 @@ export class Replica {
     })
     this.#membership = new MembershipDriver(this.#raft, this.#roster, member, options)
     this.#departure = new Departure(this.#raft, this.#membership, this.#roster, member, options.membership)
-    // The only voter has nobody to wait for.
-    if (isSoleVoter(this.#confState, member)) this.#raft.campaign()
   }
 
   /** One turn: everything that happened since the last one, then all that follows from it. */
@@ -113,12 +112,22 @@ export class Replica {
     for (const input of inputs) this.#take(input)
     this.#propose()
     this.#drainRaft()
+    this.#wake()
     if (this.#membership.drive(this.#confState, this.#applied, this.#now)) this.#drainRaft()
     const view = () => this.#membership.view(this.#confState, this.#now)
     if (this.#departure.pursue(this.#confState, view, this.#now, this.#out)) this.#drainRaft()
     this.#clients.serve(this.#applied)
     this.#reportStatus()
     return this.#out
+  }
+
+  /** Once, when all that was known to be committed is applied: the only voter has nobody to wait for. */
+  #wake(): void {
+    if (this.#isAwake) return
+    this.#isAwake = true
+    if (!isSoleVoter(this.#confState, this.member)) return
+    this.#raft.campaign()
+    this.#drainRaft()
   }
 
   #take(input: Input): void {

@@ -228,6 +228,7 @@ export class Host implements HostControl {
     }
     this.#links.flush()
     for (const begin of this.#writes.splice(0)) begin()
+    this.#retireForgotten()
   }
 
   #carryOut(member: HostedMember, output: Output): void {
@@ -251,7 +252,6 @@ export class Host implements HostControl {
         this.#notifications.push({ id: output.id, notification: output.notification })
         return
       case 'statusChanged':
-        this.#retireForgotten()
         this.#status.due()
         return
       case 'left':
@@ -309,7 +309,8 @@ export class Host implements HostControl {
 
   #removed(member: HostedMember): void {
     if (this.#phase.phase !== 'open') return
-    if (member !== this.#phase.primary) {
+    const { primary } = this.#phase
+    if (member !== primary) {
       this.#retire(member, primary)
       return
     }

@@ -9,6 +9,7 @@ export class HostedMember {
   readonly #wal: Wal
   readonly #identity: Identity
   #inputs: Input[] = []
+  #lastWrite: Promise<void> = Promise.resolve()
   /** Nothing depends on it any more. */
   hasLeft = false
 
@@ -37,7 +38,13 @@ export class HostedMember {
   }
 
   persist(write: WalWrite): Promise<void> {
-    return this.#wal.append(write)
+    this.#lastWrite = this.#wal.append(write)
+    return this.#lastWrite
+  }
+
+  /** Resolves when all it was told to save so far is durable. Rejects if that failed. */
+  saved(): Promise<void> {
+    return this.#lastWrite
   }
 
   /** Lets go of the log and then of the name; the log stays for whoever claims it next. */
