@@ -35,7 +35,10 @@ export interface RaftConfig {
   readonly maxInflightMessages: number
   /** Payload under way to one follower. Default: no limit. */
   readonly maxInflightBytes?: number
-  /** A leader that cannot reach a quorum steps down, and nobody votes against a leader it hears (thesis 6.2, 4.2.3). */
+  /**
+   * A leader that cannot reach a quorum, or whose own disk does not answer, steps down; and nobody votes against a leader it
+   * hears (thesis 6.2, 4.2.3).
+   */
   readonly checkQuorum: boolean
   /** Ask before disturbing a leader with a higher term (thesis 9.6). */
   readonly preVote: boolean

@@ -55,14 +55,17 @@ export function campaign(raft: Raft, kind: CampaignKind): void {
   }
 }
 
-/** Counts a vote; true through `result` once it is decided. */
+/**
+ * Counts a vote. Nothing is won before the own vote is on disk, even if the others' suffice: a member whose disk does not answer
+ * would lead without being able to keep anything, again and again.
+ */
 export function poll(raft: Raft, from: MemberId, type: MessageType, granted: boolean): VoteResult {
   const { id, term, tracker, logger } = raft
   logger?.info(`${id} received ${type}${granted ? '' : ' rejection'} from ${from} at term ${term}`)
   tracker.recordVote(from, granted)
   const tally = tracker.tallyVotes()
   logger?.info(`${id} has received ${tally.granted} ${type} votes and ${tally.rejected} vote rejections`)
-  return tally.result
+  return tally.result === 'won' && !tracker.hasVoted(id) ? 'pending' : tally.result
 }
 
 /**

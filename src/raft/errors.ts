@@ -5,6 +5,11 @@ export type RaftErrorCode =
   | 'STEP_PEER_NOT_FOUND'
   /** A message that no member of this code sends: no term, entries that do not follow one another, and the like. */
   | 'STEP_MALFORMED'
+  /**
+   * A message that cannot be true beside what this member has committed or holds: its sender made it up, or one of the two has
+   * lost what it had promised to keep (a disk that was cleared, or set back to an older state).
+   */
+  | 'STEP_CONTRADICTION'
   /** No leader takes the proposal, or it is over the limit of uncommitted bytes. It did not and will not happen. */
   | 'PROPOSAL_DROPPED'
   /** The options given to the constructor contradict each other. */

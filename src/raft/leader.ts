@@ -50,11 +50,23 @@ export function stepLeader(raft: Raft, message: Message): StepResult {
   return 'ok'
 }
 
-/** Thesis 6.2: a leader that no quorum answers steps down, so that its clients can look for another. */
+/**
+ * Thesis 6.2: a leader that no quorum answers steps down, so that its clients can look for another. So does one whose own disk
+ * has not answered for as long: the others could commit without it (thesis 10.2.1), but it would lag ever further behind what it
+ * leads, apply nothing, and keep in memory all that it cannot write.
+ */
 function checkQuorum(raft: Raft): void {
+  const own = raft.tracker.progress.get(raft.id)
   if (!raft.tracker.quorumActive()) {
     raft.logger?.warn(`${raft.id} stepped down to follower since quorum is not active`)
     raft.becomeFollower(raft.term, NONE)
+  } else if (own !== undefined && own.match < raft.dueOnDisk) {
+    raft.logger?.warn(
+      `${raft.id} stepped down to follower since its own disk has not written index ${raft.dueOnDisk} [${own}]`,
+    )
+    raft.becomeFollower(raft.term, NONE)
+  } else {
+    raft.dueOnDisk = raft.log.lastIndex
   }
   for (const [member, progress] of raft.tracker.progress) {
     if (member !== raft.id) progress.recentActive = false

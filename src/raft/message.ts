@@ -81,21 +81,3 @@ export function isResponseMessage(type: MessageType): boolean {
       return false
   }
 }
-
-/** Whether a message from another member breaks a rule that this code relies on without looking again. */
-export function isMalformed({ type, term, index, entries, snapshot }: Message): boolean {
-  switch (type) {
-    // Any term may answer these.
-    case 'MsgProp':
-      return entries.length === 0
-    case 'MsgReadIndex':
-      return false
-    case 'MsgApp':
-      for (let i = 0; i < entries.length; i++) if (entries[i]?.index !== index + 1 + i) return true
-      return term === 0
-    case 'MsgSnap':
-      return snapshot === null || snapshot.metadata.index === 0 || term === 0
-    default:
-      return term === 0
-  }
-}

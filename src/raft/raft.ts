@@ -53,6 +53,8 @@ export class Raft {
    * where a predecessor's change may lie.
    */
   pendingConfIndex: Index = 0
+  /** Leader: the end of its log at the last quorum check. By the next one its own disk must have come that far. */
+  dueOnDisk: Index = 0
   /** Leader: payload appended and not yet committed and applied. */
   uncommittedBytes = 0
   readOnly = new ReadOnly()
@@ -182,6 +184,7 @@ export class Raft {
     this.randomizedElectionTicks = electionTicks + Math.floor(random() * electionTicks)
     this.leadTransferee = NONE
     this.pendingConfIndex = 0
+    this.dueOnDisk = 0
     this.uncommittedBytes = 0
     this.readOnly = new ReadOnly()
     this.pendingReads = []

@@ -1,10 +1,11 @@
+import { admit } from './admission.ts'
 import { assert, present } from './assert.ts'
 import { encodeConfChange } from './conf-change.ts'
 import { type RaftConfig, resolveConfig } from './config.ts'
 import { entriesBytes } from './entry.ts'
 import { RaftError } from './errors.ts'
 import { applyConfChange } from './membership.ts'
-import { isLocalMessage, isMalformed, isResponseMessage, newMessage } from './message.ts'
+import { newMessage } from './message.ts'
 import { Raft, type StepResult } from './raft.ts'
 import { announceReads } from './reads.ts'
 import {
@@ -15,19 +16,17 @@ import {
   storageApplyResponse,
 } from './ready.ts'
 import { type Status, statusOf } from './status.ts'
-import {
-  type ConfChange,
-  type ConfState,
-  type Entry,
-  type HardState,
-  type Index,
-  LOCAL_APPEND_THREAD,
-  LOCAL_APPLY_THREAD,
-  type MemberId,
-  type Message,
-  type Role,
-  type SoftState,
-  type Term,
+import type {
+  ConfChange,
+  ConfState,
+  Entry,
+  HardState,
+  Index,
+  MemberId,
+  Message,
+  Role,
+  SoftState,
+  Term,
 } from './types.ts'
 
 export type { RaftConfig, Ready, Status, StepResult }
@@ -126,19 +125,12 @@ export class RawNode {
   /**
    * A message has arrived, from another member or from the own storage threads. Throws `RaftError`: `STEP_LOCAL` for one that
    * only a member itself may step, `STEP_PEER_NOT_FOUND` for an answer from a stranger, `STEP_MALFORMED` for one that makes no
-   * sense, `PROPOSAL_DROPPED` for a forwarded proposal as in `propose`. A message refused has changed nothing.
+   * sense, `STEP_CONTRADICTION` for one that cannot be true (a sender that is trusted has then lost its log, or this member
+   * has: do not go on as if nothing had happened), `PROPOSAL_DROPPED` for a forwarded proposal as in `propose`. A message
+   * refused has changed nothing.
    */
   step(message: Message): void {
-    const { type, from } = message
-    const isOwnThread = from === LOCAL_APPEND_THREAD || from === LOCAL_APPLY_THREAD
-    if (isLocalMessage(type) && !isOwnThread) {
-      throw new RaftError('STEP_LOCAL', `${type} from ${from}: only a member itself may step it`)
-    }
-    if (isResponseMessage(type) && !isOwnThread && !this.#raft.tracker.progress.has(from)) {
-      throw new RaftError('STEP_PEER_NOT_FOUND', `${type} from ${from}, which is not in the configuration`)
-    }
-    if (!isOwnThread && isMalformed(message))
-      throw new RaftError('STEP_MALFORMED', `${type} from ${from} makes no sense`)
+    admit(this.#raft, message)
     if (this.#raft.step(message) === 'dropped') throw new RaftError('PROPOSAL_DROPPED', 'proposal dropped')
   }
 

@@ -51,6 +51,10 @@ export class ProgressTracker implements AckedIndexer {
     if (!this.#votes.has(member)) this.#votes.set(member, granted)
   }
 
+  hasVoted(member: MemberId): boolean {
+    return this.#votes.has(member)
+  }
+
   tallyVotes(): { granted: number; rejected: number; result: VoteResult } {
     let granted = 0
     let rejected = 0
