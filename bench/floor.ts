@@ -9,23 +9,30 @@ const messageBytes = 300
 export interface Floor {
   /** A strict IndexedDB transaction with one record of `valueBytes`, in a worker. */
   readonly commits: readonly number[]
+  /** The same while the workers of two other tabs do it too, as three members in one browser do. */
+  readonly commitsAtOnce: readonly number[]
   /** To a worker of another tab and back, over a transferred data channel. */
   readonly roundTrips: readonly number[]
 }
 
-/** Two tabs whose workers share a data channel. */
+/** Three tabs; the workers of two share a data channel. */
 export async function openFloor(stand: Stand): Promise<(load: OneByOne) => Promise<Floor>> {
-  const [caller, echo] = [await openPage(stand), await openPage(stand)]
+  const [caller, echo, third] = [await openPage(stand), await openPage(stand), await openPage(stand)]
   const offer = await caller.evaluate(() => window.floor.offer())
   const answer = await echo.evaluate(offer => window.floor.answer(offer), offer)
   await caller.evaluate(answer => window.floor.accept(answer), answer)
-  return async load => ({
-    commits: await caller.evaluate(([load, bytes]) => window.floor.commits(load, bytes), [load, valueBytes] as const),
-    roundTrips: await caller.evaluate(([load, bytes]) => window.floor.roundTrips(load, bytes), [
-      load,
-      messageBytes,
-    ] as const),
-  })
+  return async load => {
+    const commits = (page: Page) =>
+      page.evaluate(([load, bytes]) => window.floor.commits(load, bytes), [load, valueBytes] as const)
+    return {
+      commits: await commits(caller),
+      commitsAtOnce: (await Promise.all([caller, echo, third].map(commits))).flat(),
+      roundTrips: await caller.evaluate(([load, bytes]) => window.floor.roundTrips(load, bytes), [
+        load,
+        messageBytes,
+      ] as const),
+    }
+  }
 }
 
 async function openPage(stand: Stand): Promise<Page> {

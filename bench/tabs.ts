@@ -23,6 +23,7 @@ const loads = {
   bundleWorker: { title: 'client bundle, worker', unit: 'bytes', pick: bestOf },
   bundle: { title: 'client bundle', unit: 'bytes', pick: bestOf },
   commit: { title: 'strict IndexedDB commit p50', unit: 'ms', pick: bestOf },
+  commitsAtOnce: { title: 'the same, three tabs at once', unit: 'ms', pick: bestOf },
   roundTrip: { title: 'data-channel round trip p50', unit: 'ms', pick: bestOf },
   close: { title: 'leader closed, to the next write', unit: 'ms', pick: medianOf },
   crash: { title: 'leader crashed, to the next write', unit: 'ms', pick: medianOf },
@@ -198,7 +199,7 @@ function aims(results: Results): Aim[] {
 
 /** The lines of the table, from top to bottom. */
 const order: readonly Load[] = [
-  ...[loads.commit, loads.roundTrip],
+  ...[loads.commit, loads.commitsAtOnce, loads.roundTrip],
   ...seats.map(seat => seated[seat].put),
   ...seats.map(seat => seated[seat].put99),
   ...seats.map(seat => seated[seat].read),
@@ -217,9 +218,10 @@ class Results {
     parties.set(party, [...(parties.get(party) ?? []), value])
   }
 
-  addFloor({ commits, roundTrips }: Floor): void {
+  addFloor({ commits, commitsAtOnce, roundTrips }: Floor): void {
     const [commit, roundTrip] = [percentile(commits, 0.5), percentile(roundTrips, 0.5)]
     this.add(loads.commit, 'floor', commit)
+    this.add(loads.commitsAtOnce, 'floor', percentile(commitsAtOnce, 0.5))
     this.add(loads.roundTrip, 'floor', roundTrip)
     for (const seat of seats) {
       this.add(seated[seat].put, 'floor', commit + roundTrip)
