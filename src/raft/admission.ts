@@ -32,7 +32,7 @@ export function admit(raft: Raft, message: Message): void {
     throw new RaftError('STEP_PEER_NOT_FOUND', `${type} from ${from}, which is not in the configuration`)
   }
   if (from === NONE) malformed(message, 'nobody sent it')
-  if (from === raft.id && !mayComeBack(type)) malformed(message, 'a member sends itself no such message')
+  if (from === raft.id && !mayComeBack(message)) malformed(message, 'a member sends itself no such message')
   admitContent(raft, message)
 }
 
@@ -50,11 +50,12 @@ function admitFromThread(raft: Raft, message: Message): void {
 }
 
 /** What a member can get back of its own: the votes and acknowledgements of its own disk, and what others passed on for it. */
-function mayComeBack(type: Message['type']): boolean {
+function mayComeBack({ type, reject }: Message): boolean {
   switch (type) {
     case 'MsgAppResp':
     case 'MsgVoteResp':
     case 'MsgPreVoteResp':
+      return !reject
     case 'MsgProp':
     case 'MsgReadIndex':
     case 'MsgTransferLeader':

@@ -254,6 +254,21 @@ class Fuzz {
     if (!victim.step(message)) this.refused++
   }
 
+  /** What members have sent, in any order: mostly once, but what stays in the pool may come again at any time. */
+  deliverSome(limit: number): void {
+    for (let i = this.below(limit); i > 0 && this.pool.length > 0; i--) {
+      const at = this.below(this.pool.length)
+      const message = this.pool[at]
+      const to = message === undefined ? undefined : this.victims[message.to - 1]
+      if (message === undefined || to === undefined) return
+      if (this.below(4) !== 0) {
+        const last = this.pool.pop()
+        if (last !== undefined && at < this.pool.length) this.pool[at] = last
+      }
+      this.deliver(to, this.below(4) === 0 ? cut(message, this) : message)
+    }
+  }
+
   /** Something other than a message happens to somebody. */
   live(victim: Victim): void {
     const chance = this.below(64)
@@ -329,18 +344,7 @@ export function fuzzNetwork(options: FuzzOptions): FuzzReport {
     fuzz.keep(victim.turn())
     if (options.async && fuzz.below(2) === 0) fuzz.keep(victim.work())
     if (fuzz.below(2000) === 0) victim.restart()
-    for (let i = fuzz.below(8); i > 0 && fuzz.pool.length > 0; i--) {
-      const at = fuzz.below(fuzz.pool.length)
-      const message = fuzz.pool[at]
-      const to = message === undefined ? undefined : fuzz.victims[message.to - 1]
-      if (message === undefined || to === undefined) break
-      // Mostly once; but what stays may come at any time again.
-      if (fuzz.below(4) !== 0) {
-        const last = fuzz.pool.pop()
-        if (last !== undefined && at < fuzz.pool.length) fuzz.pool[at] = last
-      }
-      fuzz.deliver(to, fuzz.below(4) === 0 ? cut(message, fuzz) : message)
-    }
+    fuzz.deliverSome(8)
     victim.checkOwn()
     fuzz.checkTogether(victim)
     if (fuzz.below(2000) === 0) fuzz.checkLogsMatch()
@@ -348,6 +352,7 @@ export function fuzzNetwork(options: FuzzOptions): FuzzReport {
   return fuzz.report()
 }
 
+/** An append that lost entries at its end. */
 function cut(message: Message, fuzz: Fuzz): Message {
   const { entries } = message
   if (message.type !== 'MsgApp' || entries.length === 0) return message
@@ -365,7 +370,9 @@ export function fuzzForged(options: FuzzOptions): FuzzReport {
     fuzz.live(victim)
     fuzz.keep(victim.turn())
     if (options.async && fuzz.below(2) === 0) fuzz.keep(victim.work())
-    for (let i = fuzz.below(8); i > 0; i--) {
+    // Real ones in between, or nobody would ever lead and commit.
+    fuzz.deliverSome(8)
+    for (let i = fuzz.below(6); i > 0; i--) {
       const real = fuzz.pool[fuzz.below(fuzz.pool.length + 1)]
       const message = real === undefined || fuzz.below(2) === 0 ? forge(fuzz, victim) : damage(fuzz, victim, real)
       const before = summary(victim)
@@ -395,10 +402,10 @@ function near(fuzz: Fuzz, value: number): number {
 function forge(fuzz: Fuzz, victim: Victim): Message {
   const { term, lastIndex } = victim.node.status()
   const index = near(fuzz, lastIndex)
-  const logTerm = near(fuzz, term - 1)
+  const logTerm = fuzz.below(2) === 0 ? term : near(fuzz, term - 1)
   const from = fuzz.pick([...FOUNDERS, ...FOUNDERS, 0, 6, LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD])
   return {
-    ...newMessage(fuzz.pick(TYPES), victim.id, from, fuzz.below(8) === 0 ? 0 : near(fuzz, term)),
+    ...newMessage(fuzz.pick(TYPES), victim.id, from, forgeTerm(fuzz, term)),
     logTerm,
     index,
     entries: forgeEntries(fuzz, index, logTerm),
@@ -411,12 +418,25 @@ function forge(fuzz: Fuzz, victim: Victim): Message {
   }
 }
 
+/** Seldom a higher one: that ends a leadership, and with it most of what could go wrong. */
+function forgeTerm(fuzz: Fuzz, term: number): number {
+  const chance = fuzz.below(64)
+  if (chance === 0) return near(fuzz, term)
+  if (chance < 8) return 0
+  return chance < 12 ? term - 1 : term
+}
+
 function forgeEntries(fuzz: Fuzz, after: number, term: number): Entry[] {
   return Array.from({ length: fuzz.below(4) }, (_, i) => {
     const index = fuzz.below(16) === 0 ? near(fuzz, after) : after + 1 + i
     const isChange = fuzz.below(16) === 0
     const data = isChange ? forgeChange(fuzz) : bytes('forged')
-    return { term: near(fuzz, term + 1), index, type: isChange ? ('confChangeV2' as const) : ('normal' as const), data }
+    return {
+      term: fuzz.below(4) === 0 ? near(fuzz, term) : term,
+      index,
+      type: isChange ? ('confChangeV2' as const) : ('normal' as const),
+      data,
+    }
   })
 }
 
