@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { LOCAL_APPEND_THREAD, type Message } from '../../../src/raft/types.ts'
+import { LOCAL_APPEND_THREAD } from '../../../src/raft/types.ts'
 import { bytes, Network } from './network.ts'
 
 describe('restart (paper figure 2: persistent state)', () => {
@@ -52,44 +52,6 @@ describe('restart (paper figure 2: persistent state)', () => {
 
 describe('asynchronous storage writes', () => {
   const config = { asyncStorageWrites: true }
-
-  test('a leader sends entries while its own disk is busy, and they are committed without it', () => {
-    const net = new Network({ voters: [1, 2, 3], config })
-    net.campaign(1)
-    net.peer(1).diskHeld = true
-    net.propose(1, 'a')
-    net.expectApplied(['a'], 2, 3)
-    // Not even the leader itself applies what it does not have on disk.
-    net.expectApplied([], 1)
-    expect(net.node(1).commit).toBe(3)
-    net.peer(1).diskHeld = false
-    net.settle()
-    net.expectApplied(['a'])
-  })
-
-  test('a leader does not count its own entries before they are durable', () => {
-    const net = new Network({ voters: [1, 2, 3], config })
-    net.campaign(1)
-    net.crash(3)
-    net.peer(1).diskHeld = true
-    net.propose(1, 'a')
-    expect(net.node(1).commit).toBe(2)
-    net.peer(1).diskHeld = false
-    net.settle()
-    net.expectApplied(['a'], 1, 2)
-  })
-
-  test('a follower acknowledges entries only once they are durable', () => {
-    const net = new Network({ voters: [1, 2, 3], config })
-    net.campaign(1)
-    net.peer(2).diskHeld = true
-    net.peer(3).diskHeld = true
-    net.propose(1, 'a')
-    expect(net.node(1).commit).toBe(2)
-    net.peer(2).finishWrite()
-    net.settle()
-    expect(net.node(1).commit).toBe(3)
-  })
 
   test('a vote is sent only once it is durable, the own one too', () => {
     const net = new Network({ voters: [1, 2, 3], config })
@@ -145,60 +107,6 @@ describe('asynchronous storage writes', () => {
     net.expectApplied(['a'], 1, 2)
   })
 
-  /**
-   * Entries written, replaced and written again (A, B, A) while the first write is still under way: its answer fits the log by
-   * index and term, but the disk is about to hold B. Only the term of the answer tells.
-   */
-  test('an acknowledgement from an earlier term does not vouch for entries written anew', () => {
-    const net = new Network({ voters: [1, 2, 3, 4, 5], config })
-    const slow = net.peer(5)
-    net.campaign(1)
-    slow.diskHeld = true
-    // A: from the leader of term 2.
-    net.isolate(1, 5)
-    net.propose(1, 'A')
-    // B: from the leader of term 3, who did not get A.
-    net.heal()
-    net.isolate(1)
-    net.ignore('MsgAppResp')
-    net.campaign(2)
-    net.tick(1, 2)
-    expect(net.node(5).status()).toMatchObject({ term: 3, lastIndex: 3 })
-    // A again: leader 1 of term 4 still has it.
-    const before = net.sent.length
-    const append: Message = {
-      ...lastAppend(net, 5),
-      from: 1,
-      term: 4,
-      index: 2,
-      logTerm: 2,
-      commit: 2,
-      entries: [{ term: 2, index: 3, type: 'normal', data: bytes('A') }],
-    }
-    slow.receive(append)
-    net.settle()
-    expect(net.node(5).status()).toMatchObject({ term: 4, lastIndex: 3 })
-    const diskReaches = (last: string) => {
-      while (slow.log().at(-1) !== last && slow.finishWrite());
-      net.settle()
-      expect(slow.log().at(-1)).toBe(last)
-    }
-    // The first write of A finishes. Its answer must be ignored, for B is written next.
-    diskReaches('2:A')
-    diskReaches('3:')
-    // Had it been believed, the log would now be read from the disk, as B, and refuse whoever has A.
-    const request: Message = { ...append, type: 'MsgVote', from: 3, term: 5, index: 3, logTerm: 2, entries: [] }
-    slow.receive(request)
-    expect(net.node(5).status()).toMatchObject({ term: 5, vote: 3 })
-    slow.diskHeld = false
-    net.settle()
-    expect(slow.log().at(-1)).toBe('2:A')
-    const promises = net.sent
-      .slice(before)
-      .filter(({ from, type, reject }) => from === 5 && type === 'MsgAppResp' && !reject)
-    expect(promises.at(-1)).toMatchObject({ to: 1, term: 4, index: 3 })
-  })
-
   test('each write names what may be sent once it is done', () => {
     const net = new Network({ voters: [1, 2, 3], config })
     net.campaign(1)
@@ -213,12 +121,6 @@ describe('asynchronous storage writes', () => {
     ])
   })
 })
-
-function lastAppend(net: Network, to: number): Message {
-  const message = net.sent.findLast(sent => sent.to === to && sent.type === 'MsgApp')
-  if (message === undefined) throw new Error(`no append to ${to}`)
-  return message
-}
 
 describe('Ready', () => {
   test('asks for a sync for a term, a vote or entries, but not for a commit index alone', () => {

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest'
-import { newMessage } from '../../../src/raft/message.ts'
 import { bytes, Network } from './network.ts'
 
 describe.each([
@@ -49,98 +48,6 @@ describe.each([
     net.heal()
     net.tick(2)
     net.expectApplied(payloads)
-  })
-
-  test('seven logs as different as in figure 7 become one', () => {
-    const net = new Network({ voters: [1, 2, 3, 4, 5, 6, 7], config })
-    // Each round another member leads, and reaches none, some or all of the others.
-    const rounds = [[1, 2, 3, 4, 5, 6, 7], [2], [3, 4], [4, 1, 5, 6], [5], [6, 7, 1, 2], [7], [1, 2, 3, 4]]
-    for (const [round, reached] of rounds.entries()) {
-      const candidate = reached[0] ?? 1
-      net.heal()
-      net.node(candidate).campaign()
-      net.settle()
-      net.isolate(...reached)
-      if (net.node(candidate).role === 'leader') net.propose(candidate, `${round}a`, `${round}b`)
-    }
-    net.heal()
-    net.tickUntil(() => net.leader !== 0)
-    net.propose(net.leader, 'last')
-    net.tick(5)
-    const logs = [...net.peers.values()].map(peer => peer.log().join())
-    expect(new Set(logs).size).toBe(1)
-    expect(net.peer(1).applied.at(-1)).toBe('last')
-  })
-})
-
-describe('commitment (paper 5.4.2, figure 8)', () => {
-  test('an entry of an earlier term is not committed by counting its copies', () => {
-    const net = new Network({ voters: [1, 2, 3, 4, 5] })
-    net.campaign(1)
-    // (a) S1 leads, gets an entry to S2 only, and crashes.
-    net.isolate(1, 2)
-    net.propose(1, 'old')
-    net.crash(1)
-    net.heal()
-    // (b) S5 is elected without it, by S3 and S4, appends an entry of its own, to nobody, and crashes.
-    net.ignore('MsgApp')
-    net.campaign(5)
-    expect(net.node(5).role).toBe('leader')
-    net.crash(5)
-    // (c) S1 leads again. The old entry reaches S2 and S3, its own does not.
-    net.peer(1).restart()
-    net.campaign(1)
-    net.campaign(1)
-    expect(net.node(1).role).toBe('leader')
-    for (const follower of [2, 3]) {
-      const append = newMessage('MsgApp', follower, 1, net.node(1).term)
-      append.index = 2
-      append.logTerm = 2
-      append.entries = net.peer(1).storage.entries(3, 4, 1024)
-      append.commit = 2
-      net.peer(follower).receive(append)
-      net.settle()
-      expect(net.peer(follower).log()).toContain('2:old')
-      expect(net.node(1).status().progress.get(follower)?.match).toBe(3)
-    }
-    // Three of five have it: not committed, for S5 could still be elected and overwrite it.
-    expect(net.node(1).commit).toBe(2)
-    net.expectApplied([], 1, 2, 3)
-    // (e) An entry of S1's own term commits both.
-    net.heal()
-    net.tick(2)
-    net.expectApplied(['old'], 1, 2, 3, 4)
-  })
-
-  test('a new leader commits what its predecessors left, with the empty entry of its own term', () => {
-    const net = new Network({ voters: [1, 2, 3] })
-    net.campaign(1)
-    net.ignore('MsgAppResp')
-    net.propose(1, 'a')
-    net.expectApplied([])
-    net.heal()
-    net.crash(1)
-    net.campaign(2)
-    net.expectApplied(['a'])
-  })
-})
-
-describe('backing up after a mismatch', () => {
-  test('takes a round trip per differing term, not per entry', () => {
-    const net = new Network({ voters: [1, 2, 3] })
-    net.campaign(1)
-    net.isolate(1)
-    for (let i = 0; i < 100; i++) net.node(1).propose(bytes(`lost ${i}`))
-    net.settle()
-    net.campaign(2)
-    for (let i = 0; i < 100; i++) net.node(2).propose(bytes(`kept ${i}`))
-    net.settle()
-    net.heal()
-    net.sent.length = 0
-    net.tick(3)
-    const refusals = net.sent.filter(({ from, type, reject }) => from === 1 && type === 'MsgAppResp' && reject)
-    expect(refusals.length).toBeLessThanOrEqual(2)
-    expect(net.peer(1).applied).toEqual(net.peer(2).applied)
   })
 })
 
