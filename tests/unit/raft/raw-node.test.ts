@@ -3,7 +3,7 @@ import { EMPTY_CONF_STATE } from '../../../src/raft/configuration.ts'
 import { MemoryStorage } from '../../../src/raft/memory-storage.ts'
 import { newMessage } from '../../../src/raft/message.ts'
 import { type RaftConfig, RawNode } from '../../../src/raft/raw-node.ts'
-import { EMPTY_BYTES, type Message, type MessageType } from '../../../src/raft/types.ts'
+import { EMPTY_BYTES, LOCAL_APPEND_THREAD, type Message, type MessageType } from '../../../src/raft/types.ts'
 import { bytes, Network } from './network.ts'
 
 const message = (type: MessageType, fields: Partial<Message> = {}): Message => ({
@@ -47,6 +47,10 @@ describe('step', () => {
   )
 
   const entry = (index: number) => ({ term: 2, index, type: 'normal', data: EMPTY_BYTES }) as const
+  const snapshot = (voters: number[], learners: number[] = [], term = 2) => ({
+    metadata: { index: 9, term, confState: { ...EMPTY_CONF_STATE, voters, learners } },
+    data: EMPTY_BYTES,
+  })
   test.each([
     ['an append without a term', message('MsgApp', { term: 0 })],
     ['an append whose entries leave a gap', message('MsgApp', { term: 9, index: 2, entries: [entry(3), entry(5)] })],
@@ -54,8 +58,39 @@ describe('step', () => {
     ['a vote request without a term', message('MsgVote', { term: 0 })],
     ['a snapshot message without a snapshot', message('MsgSnap', { term: 9 })],
     ['a proposal of nothing', message('MsgProp', { term: 0 })],
+    ['a proposal that has a term', message('MsgProp', { term: 9, entries: [entry(0)] })],
+    ['an append whose terms fall', message('MsgApp', { term: 9, index: 2, logTerm: 3, entries: [entry(3)] })],
+    ['an append from beyond its leader’s term', message('MsgApp', { term: 9, index: 2, logTerm: 10 })],
+    ['a vote request from nobody', message('MsgVote', { term: 9, from: 0 })],
+    ['a heartbeat from itself', message('MsgHeartbeat', { term: 9, from: 1 })],
+    ['a refusal from itself', message('MsgAppResp', { from: 1, index: 2, reject: true })],
+    ['a term that is no whole number', message('MsgHeartbeat', { term: 2.5 })],
+    ['an index that is no number', message('MsgAppResp', { index: Number.NaN })],
+    ['a term that no cluster reaches', message('MsgVote', { term: Number.MAX_SAFE_INTEGER })],
+    ['a snapshot without voters', message('MsgSnap', { term: 9, snapshot: snapshot([]) })],
+    ['a snapshot with a voter twice', message('MsgSnap', { term: 9, snapshot: snapshot([1, 1]) })],
+    ['a snapshot whose learner votes', message('MsgSnap', { term: 9, snapshot: snapshot([1, 2], [2]) })],
   ])('refuses %s', (_, given) => {
     expect(refused(given)).toMatchObject({ code: 'STEP_MALFORMED' })
+  })
+
+  test.each([
+    ['an append with another term below the commit index', message('MsgApp', { term: 9, index: 2, logTerm: 1 })],
+    [
+      'an append with another entry below the commit index',
+      message('MsgApp', { term: 9, index: 1, logTerm: 1, entries: [{ ...entry(2), term: 9 }] }),
+    ],
+    ['a heartbeat that commits what is not there', message('MsgHeartbeat', { term: 9, commit: 3 })],
+    ['an acknowledgement of what the leader does not have', message('MsgAppResp', { index: 3 })],
+    ['a snapshot from before what is committed', message('MsgSnap', { term: 9, snapshot: snapshot([1, 2], [], 1) })],
+  ])('refuses %s', (_, given) => {
+    expect(refused(given)).toMatchObject({ code: 'STEP_CONTRADICTION' })
+  })
+
+  test('has no storage threads to hear from unless they were asked for', () => {
+    expect(refused(message('MsgStorageAppendResp', { from: LOCAL_APPEND_THREAD, index: 2 }))).toMatchObject({
+      code: 'STEP_LOCAL',
+    })
   })
 
   test('says when a forwarded proposal is dropped', () => {
