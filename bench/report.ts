@@ -66,9 +66,12 @@ export function format(value: number, unit: Unit | 'times'): string {
     case 'ms':
       return `${value < 100 ? value.toFixed(2) : value.toFixed(0)} ms`
     case 'writes/s':
+    case 'entries/s':
       return `${Math.round(value).toLocaleString('en')} /s`
     case 'bytes':
       return `${(value / 1024).toFixed(1)} KiB`
+    case 'bytes/entry':
+      return `${value.toFixed(0)} B`
     case 'times':
       return `${value.toFixed(2)} x`
   }

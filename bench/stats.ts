@@ -10,7 +10,11 @@ export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5)
 }
 
-export type Unit = 'ms' | 'writes/s' | 'bytes'
+export type Unit = 'ms' | 'writes/s' | 'entries/s' | 'bytes' | 'bytes/entry'
+
+function isRate(unit: Unit): boolean {
+  return unit === 'writes/s' || unit === 'entries/s'
+}
 
 /** One thing measured, as often as there were rounds. */
 export interface Figure {
@@ -23,7 +27,7 @@ export interface Figure {
 
 /** What else the machine does only ever makes a round slower, so the best one says most about the code. */
 export function bestOf(unit: Unit, rounds: readonly number[]): Figure {
-  return { unit, value: unit === 'writes/s' ? Math.max(...rounds) : Math.min(...rounds), by: 'best', rounds }
+  return { unit, value: isRate(unit) ? Math.max(...rounds) : Math.min(...rounds), by: 'best', rounds }
 }
 
 export function medianOf(unit: Unit, rounds: readonly number[]): Figure {
@@ -31,5 +35,5 @@ export function medianOf(unit: Unit, rounds: readonly number[]): Figure {
 }
 
 export function worstOf(unit: Unit, rounds: readonly number[]): Figure {
-  return { unit, value: unit === 'writes/s' ? Math.min(...rounds) : Math.max(...rounds), by: 'worst', rounds }
+  return { unit, value: isRate(unit) ? Math.min(...rounds) : Math.max(...rounds), by: 'worst', rounds }
 }

@@ -1,4 +1,5 @@
 import { RaftError } from './errors.ts'
+import type { RaftLog } from './log.ts'
 import { isLocalMessage, isResponseMessage } from './message.ts'
 import type { Raft } from './raft.ts'
 import {
@@ -43,10 +44,12 @@ function admitFromThread(raft: Raft, message: Message): void {
   if (!raft.config.asyncStorageWrites || type !== expected) {
     throw new RaftError('STEP_LOCAL', `${type}: no storage thread of this member sends it`)
   }
-  if (snapshot !== null && snapshot.metadata.index > raft.log.committed)
+  const { committed } = raft.log
+  if (snapshot !== null && !isWithin(snapshot.metadata.index, committed)) {
     malformed(message, 'a snapshot never handed out')
+  }
   const last = entries.at(-1)
-  if (last !== undefined && last.index > raft.log.committed) malformed(message, 'entries never handed out')
+  if (last !== undefined && !isWithin(last.index, committed)) malformed(message, 'entries never handed out')
 }
 
 /** What a member can get back of its own: the votes and acknowledgements of its own disk, and what others passed on for it. */
@@ -110,6 +113,10 @@ function isMember(id: MemberId): boolean {
   return Number.isSafeInteger(id) && id >= NONE
 }
 
+function isWithin(index: Index, committed: Index): boolean {
+  return isPosition(index) && index <= committed
+}
+
 function isPosition(value: Index | Term): boolean {
   return Number.isSafeInteger(value) && value >= 0 && value <= POSITION_MAX
 }
@@ -130,18 +137,19 @@ function areInOrder({ index, logTerm, term, entries }: Message): boolean {
 
 /** Whoever leads this term or a later one has everything that is committed here, and so the same entries there (paper 5.4.3). */
 function contradictsCommitted({ log }: Raft, { index, logTerm, entries }: Message): boolean {
-  const differs = (at: Index, term: Term): boolean => {
-    const ours = log.term(at)
-    // Compacted away: nothing is known of it any more.
-    return ours !== null && ours !== term
-  }
   if (index > log.committed) return false
-  if (differs(index, logTerm)) return true
+  if (differs(log, index, logTerm)) return true
   for (const entry of entries) {
     if (entry.index > log.committed) return false
-    if (differs(entry.index, entry.term)) return true
+    if (differs(log, entry.index, entry.term)) return true
   }
   return false
+}
+
+/** Not where the log is compacted away: nothing is known of it any more. */
+function differs(log: RaftLog, index: Index, term: Term): boolean {
+  const ours = log.term(index)
+  return ours !== null && ours !== term
 }
 
 function contradictsSnapshot({ log }: Raft, { metadata: { index, term } }: Snapshot): boolean {
