@@ -16,7 +16,6 @@ type Phase =
       readonly toldUnder: MemberId
       readonly toldAt: number
     }
-  | { readonly phase: 'left' }
 
 /**
  * How a member goes without costing the others anything: a leader first sees to a successor and hands leadership over; then the
@@ -30,7 +29,7 @@ export class Departure {
   readonly #self: MemberId
   readonly #options: MembershipOptions
   #phase: Phase = { phase: 'staying' }
-  /** The owner has been told that nothing depends on this member. One that is to be removed goes on asking until it is stopped. */
+  /** The owner was told that, as far as is known here, nothing depends on this member. It goes on saying so until it is stopped. */
   #announced = false
 
   constructor(raft: RawNode, membership: MembershipDriver, roster: Roster, self: MemberId, options: MembershipOptions) {
@@ -57,14 +56,7 @@ export class Departure {
     const phase = this.#phase
     if (phase.phase !== 'leaving') return false
     const { voters, votersOutgoing } = confState
-    const votes = voters.includes(this.#self) || votersOutgoing.includes(this.#self)
-    if (!votes) {
-      this.#announce(out)
-      if (phase.fate === 'demote') {
-        this.#phase = { phase: 'left' }
-        return false
-      }
-    }
+    if (!voters.includes(this.#self) && !votersOutgoing.includes(this.#self)) this.#announce(out)
     // With nobody in reach there is nobody to hand anything to, and nobody who would notice.
     if (this.#roster.connected.size === 0) this.#announce(out)
     const leader = this.#raft.leader

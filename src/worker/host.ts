@@ -1,12 +1,12 @@
 import type { Links } from '../net/worker/links.ts'
 import type { MemberId } from '../raft/types.ts'
-import { emptyState, foundingWrite } from '../replica/founding.ts'
-import { type Output, type PeerMessage, WalError, type WalWrite } from '../replica/types.ts'
-import { createWal, listMembers, openWal } from '../wal/idb-wal.ts'
+import { type Output, type PeerMessage, WalError } from '../replica/types.ts'
 import { startClock } from './clock.ts'
-import { HostedMember } from './hosted-member.ts'
-import { claim, claimReleased, type Identity, newMemberId } from './identity.ts'
+import type { HostedMember } from './hosted-member.ts'
+import type { Identity } from './identity.ts'
+import { claimMembers, HostFailure, newMember, resume } from './opening.ts'
 import type { FromHost, HostControl, HostErrorCode, HostStatus, OpenOptions, OpenResult, ToHost } from './protocol.ts'
+import { Siblings } from './siblings.ts'
 import { StatusPost } from './status-post.ts'
 import { Turns } from './turns.ts'
 
@@ -34,6 +34,9 @@ export class Host implements HostControl {
   readonly #status = new StatusPost(() => this.#postStatus())
   readonly #members = new Map<MemberId, HostedMember>()
   readonly #linked = new Set<MemberId>()
+  /** Hosted until they have given up their vote, and then left to whoever opens them again. */
+  readonly #lent = new Set<HostedMember>()
+  #siblings: Siblings | null = null
   #phase: Phase = { phase: 'closed' }
   #stopClock: () => void = () => {}
   #onAllLeft: () => void = () => {}
@@ -52,10 +55,14 @@ export class Host implements HostControl {
     this.#links = options.makeLinks({
       onUp: member => {
         this.#linked.add(member)
+        if (this.#members.has(member)) return
+        this.#siblings?.heard(member)
         for (const hosted of this.#members.values()) this.#push(hosted, { kind: 'peerUp', member })
       },
       onDown: member => {
         this.#linked.delete(member)
+        // Its tab is gone, but it may have moved in here since.
+        if (this.#members.has(member)) return
         for (const hosted of this.#members.values()) this.#push(hosted, { kind: 'peerDown', member })
       },
       onMessage: (from, to, message) => this.#deliver(from, to, message),
@@ -65,14 +72,14 @@ export class Host implements HostControl {
 
   async open(options: OpenOptions): Promise<OpenResult> {
     try {
-      const [first, ...orphans] = await this.#claimMembers(options)
-      const primary = first ?? (await this.#newMember(options.clusterId, 'join'))
+      const { members, held } = await claimMembers(options)
+      const [first, ...orphans] = members
+      const primary = first ?? (await newMember(options.clusterId, 'join'))
       this.#phase = { phase: 'open', primary, clusterId: options.clusterId }
       this.#host(primary)
-      for (const orphan of orphans) {
-        this.#host(orphan)
-        this.#push(orphan, { kind: 'leave', fate: 'remove' })
-      }
+      for (const orphan of orphans) this.#lend(orphan)
+      this.#siblings = new Siblings(options.clusterId, identity => this.#orphaned(identity))
+      for (const member of [...held, ...this.#linked]) if (!this.#members.has(member)) this.#siblings.heard(member)
       this.#stopClock = startClock(
         ticks => this.#pushToAll(Array.from({ length: ticks }, () => ({ kind: 'tick' }))),
         () => this.#pushToAll([{ kind: 'resume' }]),
@@ -137,52 +144,6 @@ export class Host implements HostControl {
     })
   }
 
-  /** The members of this cluster that this browser holds and nobody speaks for; the one to serve the page comes first. */
-  async #claimMembers(options: OpenOptions): Promise<HostedMember[]> {
-    const { clusterId, lastMember } = options
-    const known = await listMembers(clusterId)
-    if (options.mode === 'create') {
-      if (known.length > 0) throw new HostFailure('CLUSTER_EXISTS', 'this browser already holds that cluster')
-      return [await this.#newMember(clusterId, 'found')]
-    }
-    const identities: Identity[] = []
-    // This tab's own member first: its lock may still be on its way out with the page before.
-    if (lastMember !== null && options.lastMemberReleased && known.includes(lastMember)) {
-      const own = await claimReleased(clusterId, lastMember)
-      if (own !== null) return [await this.#resume(clusterId, own)]
-    }
-    for (const member of known) {
-      const identity = await claim(clusterId, member)
-      if (identity !== null) identities.push(identity)
-    }
-    const opened = await Promise.allSettled(identities.map(identity => this.#resume(clusterId, identity)))
-    const members = opened.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-    const failed = opened.find(result => result.status === 'rejected')
-    // A damaged log beside a sound one costs a vote, which the cluster will replace; alone, it is for a person to know.
-    if (members.length === 0 && failed !== undefined) throw failed.reason
-    return members.sort((a, b) => Number(b.id === lastMember) - Number(a.id === lastMember) || compareProgress(a, b))
-  }
-
-  async #resume(clusterId: string, identity: Identity): Promise<HostedMember> {
-    try {
-      return new HostedMember(identity, await openWal({ clusterId, member: identity.member }))
-    } catch (error) {
-      identity.release()
-      throw error
-    }
-  }
-
-  async #newMember(clusterId: string, how: 'found' | 'join'): Promise<HostedMember> {
-    const member = newMemberId()
-    const identity = await claim(clusterId, member)
-    if (identity === null) throw new HostFailure('INTERNAL', 'two members drew the same number')
-    const initial: WalWrite =
-      how === 'found'
-        ? foundingWrite(member)
-        : { hardState: emptyState.hardState, entries: [], install: null, compaction: null }
-    return new HostedMember(identity, await createWal({ clusterId, member }, initial))
-  }
-
   #host(member: HostedMember): void {
     for (const other of this.#members.values()) {
       this.#push(other, { kind: 'peerUp', member: member.id })
@@ -209,8 +170,8 @@ export class Host implements HostControl {
   }
 
   #turn(): void {
-    const { phase } = this.#phase
-    if (phase !== 'open') return
+    const phase = this.#phase
+    if (phase.phase !== 'open') return
     for (const member of [...this.#members.values()]) {
       if (this.#phase.phase !== 'open') return
       try {
@@ -228,7 +189,7 @@ export class Host implements HostControl {
     }
     this.#links.flush()
     for (const begin of this.#writes.splice(0)) begin()
-    this.#retireForgotten()
+    this.#letGoOfVoteless(phase.primary)
   }
 
   #carryOut(member: HostedMember, output: Output): void {
@@ -279,39 +240,62 @@ export class Host implements HostControl {
   }
 
   /**
-   * Adopted members that the cluster has removed. They are not told, since raft stops talking to whom it removes; but the
-   * member at their side, once it has applied all they knew of, sees that they are gone.
+   * A sibling's tab is gone, and this worker was handed its member. With its vote handed over it is nobody's business until its tab
+   * comes back. A tab that crashed, or had no time, left a vote that others may depend on: it gets a voice here
+   * until the vote is given up.
    */
-  #retireForgotten(): void {
-    if (this.#phase.phase !== 'open' || this.#members.size === 1) return
-    const { primary } = this.#phase
-    const seen = primary.replica.status()
-    if (seen.state === 'joining' || !seen.quorum) return
-    const present = new Set(seen.members.map(({ member }) => member))
-    for (const member of [...this.#members.values()]) {
-      if (member === primary || present.has(member.id)) continue
-      if (member.replica.status().commit <= seen.applied) this.#retire(member, primary)
+  async #orphaned(identity: Identity): Promise<void> {
+    const phase = this.#phase
+    if (phase.phase !== 'open' || !isVoter(identity.member, phase.primary)) {
+      identity.release()
+      return
+    }
+    try {
+      const member = await resume(phase.clusterId, identity)
+      if (this.#phase !== phase) return await member.close()
+      this.#lend(member)
+    } catch {
+      // A log that cannot be opened gives nobody a voice.
     }
   }
 
-  #retire(member: HostedMember, primary: HostedMember): void {
-    this.#members.delete(member.id)
-    this.#links.setMembers([...this.#members.keys()])
-    for (const other of this.#members.values()) this.#push(other, { kind: 'peerDown', member: member.id })
-    // Its log is of no use to anybody once the log here says for good that it was removed. A failure leaves an orphan, which the
-    // next tab finds and retires.
-    primary
-      .saved()
-      .then(() => member.destroy())
-      .catch(() => {})
+  #lend(member: HostedMember): void {
+    this.#lent.add(member)
+    this.#host(member)
+    this.#push(member, { kind: 'leave', fate: 'demote' })
     this.#status.due()
+  }
+
+  /**
+   * Whether a lent member still has a vote is for the cluster to say, and for those who know at least as much as it does: its own log
+   * may end before the entry that made it a voter. It then stays in the cluster, out of reach, until a tab opens it again.
+   */
+  #letGoOfVoteless(primary: HostedMember): void {
+    if (this.#lent.size === 0) return
+    const { quorum, state, applied } = primary.replica.status()
+    if (!quorum || state === 'joining') return
+    for (const member of this.#lent) {
+      if (isVoter(member.id, primary) || member.replica.status().commit > applied) continue
+      this.#moveOut(member)
+      member.close().catch(() => {})
+      this.#status.due()
+    }
+  }
+
+  #moveOut(member: HostedMember): void {
+    this.#members.delete(member.id)
+    this.#lent.delete(member)
+    this.#links.setMembers([...this.#members.keys()])
+    if (this.#linked.has(member.id)) return
+    for (const other of this.#members.values()) this.#push(other, { kind: 'peerDown', member: member.id })
   }
 
   #removed(member: HostedMember): void {
     if (this.#phase.phase !== 'open') return
-    const { primary } = this.#phase
-    if (member !== primary) {
-      this.#retire(member, primary)
+    if (member !== this.#phase.primary) {
+      this.#moveOut(member)
+      // A failure to delete the log leaves an orphan, which is told the same when a tab opens it.
+      member.destroy().catch(() => {})
       return
     }
     this.#stop({ phase: 'failed', code: 'REMOVED', message: 'the cluster removed this member while it was away' })
@@ -324,8 +308,7 @@ export class Host implements HostControl {
     if (this.#phase.phase !== 'open') return
     if (member !== this.#phase.primary) {
       // An orphan that cannot go on is no worse than one nobody adopted.
-      this.#members.delete(member.id)
-      this.#links.setMembers([...this.#members.keys()])
+      this.#moveOut(member)
       return
     }
     this.#stop({ phase: 'failed', ...failureOf(error) })
@@ -334,6 +317,7 @@ export class Host implements HostControl {
 
   #stop(phase: Exclude<Phase, { phase: 'open' }>): void {
     this.#stopClock()
+    this.#siblings?.stop()
     this.#turns.stop()
     this.#status.stop()
     this.#links.bye()
@@ -368,15 +352,6 @@ export interface LinkHandlers {
   readonly onChange: () => void
 }
 
-class HostFailure extends Error {
-  readonly code: HostErrorCode
-
-  constructor(code: HostErrorCode, message: string) {
-    super(message)
-    this.code = code
-  }
-}
-
 function failureOf(error: unknown): { code: HostErrorCode; message: string } {
   const message = error instanceof Error ? error.message : String(error)
   if (error instanceof HostFailure) return { code: error.code, message }
@@ -395,12 +370,6 @@ function failureOf(error: unknown): { code: HostErrorCode; message: string } {
   return { code: 'INTERNAL', message }
 }
 
-/** The member that knows most comes first: it can lead without catching up. */
-function compareProgress(a: HostedMember, b: HostedMember): number {
-  const [left, right] = [a.replica.status(), b.replica.status()]
-  return (
-    Number(right.state === 'voter') - Number(left.state === 'voter') ||
-    right.term - left.term ||
-    right.commit - left.commit
-  )
+function isVoter(member: MemberId, accordingTo: HostedMember): boolean {
+  return accordingTo.replica.status().members.some(entry => entry.member === member && entry.state === 'voter')
 }

@@ -9,7 +9,6 @@ export class HostedMember {
   readonly #wal: Wal
   readonly #identity: Identity
   #inputs: Input[] = []
-  #lastWrite: Promise<void> = Promise.resolve()
   /** Nothing depends on it any more. */
   hasLeft = false
 
@@ -38,13 +37,7 @@ export class HostedMember {
   }
 
   persist(write: WalWrite): Promise<void> {
-    this.#lastWrite = this.#wal.append(write)
-    return this.#lastWrite
-  }
-
-  /** Resolves when all it was told to save so far is durable. Rejects if that failed. */
-  saved(): Promise<void> {
-    return this.#lastWrite
+    return this.#wal.append(write)
   }
 
   /** Lets go of the log and then of the name; the log stays for whoever claims it next. */

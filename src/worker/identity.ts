@@ -18,11 +18,16 @@ export function claim(clusterId: string, member: MemberId): Promise<Identity | n
 }
 
 /** Waits a while for a lock whose holder is known to be going away. */
-export async function claimReleased(clusterId: string, member: MemberId): Promise<Identity | null> {
+export function claimReleased(clusterId: string, member: MemberId): Promise<Identity | null> {
+  return awaitLock(clusterId, member, AbortSignal.timeout(releasedLockWaitMs))
+}
+
+/** Queues for a lock until it is handed over; null if `signal` is aborted before. */
+export async function awaitLock(clusterId: string, member: MemberId, signal: AbortSignal): Promise<Identity | null> {
   try {
-    return await requestLock(clusterId, member, { signal: AbortSignal.timeout(releasedLockWaitMs) })
+    return await requestLock(clusterId, member, { signal })
   } catch (error) {
-    if (error instanceof DOMException && (error.name === 'TimeoutError' || error.name === 'AbortError')) return null
+    if (signal.aborted) return null
     throw error
   }
 }

@@ -46,6 +46,29 @@ test('a duplicated tab becomes a second member', async ({ context, server }) => 
   expect(await original.get('copy')).toBe('speaks for itself')
 })
 
+test('the vote of a tab that crashed is given up by a sibling, and its tab comes back as the same member', async ({
+  context,
+  server,
+}) => {
+  await installHandle(context)
+  const voter = await BoardTab.open(context, server.url)
+  const learner = await BoardTab.open(context, voter.url)
+  await learner.sees(2, 1)
+  const crashed = await voter.member()
+  expect(await learner.leader()).toBe(crashed)
+  const cdp = await context.newCDPSession(voter.page)
+  const crash = voter.page.waitForEvent('crash')
+  // The command has no answer: whoever would give it is gone.
+  cdp.send('Page.crash').catch(() => {})
+  await crash
+  await learner.put('after', 'written by the one who had no vote')
+  await expect.poll(() => learner.leader()).toBe(await learner.member())
+  await expect.poll(() => learner.page.evaluate(() => window.flotilla?.db.status().adopted)).toEqual([])
+  const again = await BoardTab.open(context, voter.url)
+  expect(await again.member()).toBe(crashed)
+  expect(await again.get('after')).toBe('written by the one who had no vote')
+})
+
 test('SIGKILL of the whole browser during a stream of writes loses no acknowledged one', async ({
   launchChromium,
   server,
