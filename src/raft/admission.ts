@@ -44,12 +44,12 @@ function admitFromThread(raft: Raft, message: Message): void {
   if (!raft.config.asyncStorageWrites || type !== expected) {
     throw new RaftError('STEP_LOCAL', `${type}: no storage thread of this member sends it`)
   }
-  const { committed } = raft.log
-  if (snapshot !== null && !isWithin(snapshot.metadata.index, committed)) {
+  const { handedOut } = raft.log
+  if (snapshot !== null && !isWithin(snapshot.metadata.index, handedOut)) {
     malformed(message, 'a snapshot never handed out')
   }
   const last = entries.at(-1)
-  if (last !== undefined && !isWithin(last.index, committed)) malformed(message, 'entries never handed out')
+  if (last !== undefined && !isWithin(last.index, handedOut)) malformed(message, 'entries never handed out')
 }
 
 /** What a member can get back of its own: the votes and acknowledgements of its own disk, and what others passed on for it. */
@@ -113,8 +113,8 @@ function isMember(id: MemberId): boolean {
   return Number.isSafeInteger(id) && id >= NONE
 }
 
-function isWithin(index: Index, committed: Index): boolean {
-  return isPosition(index) && index <= committed
+function isWithin(index: Index, limit: Index): boolean {
+  return isPosition(index) && index <= limit
 }
 
 function isPosition(value: Index | Term): boolean {

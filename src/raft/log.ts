@@ -47,6 +47,11 @@ export class RaftLog {
     return this.#applied
   }
 
+  /** Up to where the state machine may have been told to apply, by entries or by a snapshot: what can be acknowledged. */
+  get handedOut(): Index {
+    return Math.max(this.#applying, this.#unstable.snapshot?.metadata.index ?? 0)
+  }
+
   get firstIndex(): Index {
     return this.#unstable.firstIndex ?? this.#storage.firstIndex()
   }
