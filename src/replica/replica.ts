@@ -214,12 +214,15 @@ export class Replica {
     }
   }
 
-  /** Raft refuses messages from members it does not know and proposals nobody can take: to the network they are lost. */
+  /**
+   * What raft refuses is lost, as on any network: messages from members it does not know, proposals nobody can take. Not so a
+   * message that cannot be true beside this log: one of the two has lost what it promised to keep, and this one stops.
+   */
   #step(message: Message): void {
     try {
       this.#raft.step(message)
     } catch (error) {
-      if (!(error instanceof RaftError)) throw error
+      if (!(error instanceof RaftError) || error.code === 'STEP_CONTRADICTION') throw error
     }
   }
 
