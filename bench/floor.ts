@@ -13,14 +13,18 @@ export interface Floor {
   readonly commitsAtOnce: readonly number[]
   /** To a worker of another tab and back, over a transferred data channel. */
   readonly roundTrips: readonly number[]
+  /** Both as three tabs of one browser do them for one write: durable in the caller and in the faster of the other two. */
+  readonly replicated: readonly number[]
 }
 
-/** Three tabs; the workers of two share a data channel. */
+/** Three tabs; the worker of the first has a data channel to each of the others'. */
 export async function openFloor(stand: Stand): Promise<(load: OneByOne) => Promise<Floor>> {
   const [caller, echo, third] = [await openPage(stand), await openPage(stand), await openPage(stand)]
-  const offer = await caller.evaluate(() => window.floor.offer())
-  const answer = await echo.evaluate(offer => window.floor.answer(offer), offer)
-  await caller.evaluate(answer => window.floor.accept(answer), answer)
+  for (const other of [echo, third]) {
+    const offer = await caller.evaluate(() => window.floor.offer())
+    const answer = await other.evaluate(offer => window.floor.answer(offer), offer)
+    await caller.evaluate(answer => window.floor.accept(answer), answer)
+  }
   return async load => {
     const commits = (page: Page) =>
       page.evaluate(([load, bytes]) => window.floor.commits(load, bytes), [load, valueBytes] as const)
@@ -28,6 +32,10 @@ export async function openFloor(stand: Stand): Promise<(load: OneByOne) => Promi
       commits: await commits(caller),
       commitsAtOnce: (await Promise.all([caller, echo, third].map(commits))).flat(),
       roundTrips: await caller.evaluate(([load, bytes]) => window.floor.roundTrips(load, bytes), [
+        load,
+        messageBytes,
+      ] as const),
+      replicated: await caller.evaluate(([load, bytes]) => window.floor.replicated(load, bytes), [
         load,
         messageBytes,
       ] as const),

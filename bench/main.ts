@@ -38,9 +38,10 @@ async function main(): Promise<void> {
     process.stdout.write(usage)
     return
   }
-  const chosen = positionals.length === 0 ? suites : positionals.map(suiteNamed)
-  const known = chosen.flatMap(({ parts }) => parts)
+  const named = positionals.length === 0 ? suites : positionals.map(suiteNamed)
+  const known = named.flatMap(({ parts }) => parts)
   for (const part of values.only) if (!known.includes(part)) throw new SetupError(`There is no part "${part}".`)
+  const chosen = named.filter(({ parts }) => values.only.length === 0 || parts.some(part => values.only.includes(part)))
   const began = performance.now()
   const reports: Report[] = []
   for (const suite of chosen) {

@@ -25,6 +25,7 @@ const loads = {
   commit: { title: 'strict IndexedDB commit p50', unit: 'ms', pick: bestOf },
   commitsAtOnce: { title: 'the same, three tabs at once', unit: 'ms', pick: bestOf },
   roundTrip: { title: 'data-channel round trip p50', unit: 'ms', pick: bestOf },
+  replicated: { title: 'bare write on three tabs p50', unit: 'ms', pick: bestOf },
   close: { title: 'leader closed, to the next write', unit: 'ms', pick: medianOf },
   crash: { title: 'leader crashed, to the next write', unit: 'ms', pick: medianOf },
 } satisfies Record<string, Load>
@@ -165,6 +166,7 @@ function notes(withEtcd: boolean, withFailover: boolean): string[] {
   const lines = [
     `Of each load the best round; failover is the median, and the worst. Values of ${valueBytes} bytes, one Chromium, real disk.`,
     'Floor of a put: one strict IndexedDB commit and one data-channel round trip; of a read: one round trip.',
+    'Bare write: sent to two tabs, committed in all three at once; done when it is in the sender and one other. No consensus, no client.',
   ]
   lines.push(
     withEtcd
@@ -199,7 +201,7 @@ function aims(results: Results): Aim[] {
 
 /** The lines of the table, from top to bottom. */
 const order: readonly Load[] = [
-  ...[loads.commit, loads.commitsAtOnce, loads.roundTrip],
+  ...[loads.commit, loads.commitsAtOnce, loads.roundTrip, loads.replicated],
   ...seats.map(seat => seated[seat].put),
   ...seats.map(seat => seated[seat].put99),
   ...seats.map(seat => seated[seat].read),
@@ -218,11 +220,12 @@ class Results {
     parties.set(party, [...(parties.get(party) ?? []), value])
   }
 
-  addFloor({ commits, commitsAtOnce, roundTrips }: Floor): void {
+  addFloor({ commits, commitsAtOnce, roundTrips, replicated }: Floor): void {
     const [commit, roundTrip] = [percentile(commits, 0.5), percentile(roundTrips, 0.5)]
     this.add(loads.commit, 'floor', commit)
     this.add(loads.commitsAtOnce, 'floor', percentile(commitsAtOnce, 0.5))
     this.add(loads.roundTrip, 'floor', roundTrip)
+    this.add(loads.replicated, 'floor', percentile(replicated, 0.5))
     for (const seat of seats) {
       this.add(seated[seat].put, 'floor', commit + roundTrip)
       this.add(seated[seat].read, 'floor', roundTrip)

@@ -1,14 +1,16 @@
 import type { OneByOne } from '../loads.ts'
 import type { FromFloorWorker, ToFloorWorker } from './floor-messages.ts'
 
-/** One of two tabs with a worker each and a data channel between the workers; driven by the benchmark. */
+/** One of three tabs with a worker each, and data channels from the first one's worker to the others'; driven by the benchmark. */
 export class FloorPage {
   readonly #worker = new Worker(new URL('./floor-worker.ts', import.meta.url), { type: 'module' })
-  readonly #connection = new RTCPeerConnection()
+  /** The one being made; those made before live on. */
+  #connection = new RTCPeerConnection()
   #open: Promise<unknown> = Promise.resolve()
 
-  /** The first of the two. The answer of the other goes to `accept`. */
+  /** To one more of the others, whose answer goes to `accept`. */
   async offer(): Promise<string> {
+    this.#connection = new RTCPeerConnection()
     this.#makeChannel('caller')
     await this.#connection.setLocalDescription(await this.#connection.createOffer())
     return this.#description()
@@ -33,6 +35,10 @@ export class FloorPage {
 
   roundTrips(load: OneByOne, bytes: number): Promise<FromFloorWorker> {
     return this.#ask({ kind: 'roundTrips', load, bytes })
+  }
+
+  replicated(load: OneByOne, bytes: number): Promise<FromFloorWorker> {
+    return this.#ask({ kind: 'replicated', load, bytes })
   }
 
   #makeChannel(role: 'caller' | 'echo'): void {
