@@ -68,7 +68,7 @@ export class Departure {
   }
 
   #handOver(view: MembershipView, out: Output[]): boolean {
-    // Whoever is out of reach now may come back; one that is to be removed is then still there to hand over to them.
+    // Whoever is out of reach now may come back; as long as this member runs, it is there to hand over to them.
     if (isAlone(view, this.#options)) this.#announce(out)
     const heir = successor(view, this.#options)
     if (heir === null || this.#raft.transferee !== NONE) return false

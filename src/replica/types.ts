@@ -30,7 +30,7 @@ export type PeerMessage =
   | { readonly kind: 'join'; readonly member: MemberId }
   /**
    * A member is going away and wants to be rid of its vote: `demote` keeps it as a learner (a tab that may come back),
-   * `remove` forgets it (an adopted orphan). Told to everyone, for the leader to act on.
+   * `remove` forgets it (a member that goes for good). Told to everyone, for the leader to act on.
    */
   | { readonly kind: 'leave'; readonly member: MemberId; readonly fate: 'demote' | 'remove' }
   /** Where the sender stands, for the observers of other members; nothing depends on it. */

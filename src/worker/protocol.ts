@@ -61,7 +61,7 @@ export interface LinkStatus {
 
 export interface HostStatus {
   readonly replica: ReplicaStatus
-  /** Members of closed tabs of this browser that this tab hosts until the cluster has removed them. */
+  /** Members of closed or crashed tabs of this browser that this tab lends a voice until they have given up their vote. */
   readonly adopted: readonly MemberId[]
   readonly links: readonly LinkStatus[]
 }
