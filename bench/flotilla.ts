@@ -59,11 +59,12 @@ export class Tabs implements System {
     this.#pages.push(page)
   }
 
-  /** Waits until every tab sees three voters, and no others, connected. */
+  /** Waits until every tab sees three voters connected. A closed tab's member may still be on the list. */
   async #settled(): Promise<void> {
     const isSettled = (members: number) => {
       const seen = window.flotilla?.db.status().replica.members ?? []
-      return seen.length === members && seen.every(({ connected, state }) => connected && state === 'voter')
+      const connected = seen.filter(({ connected }) => connected)
+      return connected.length === members && connected.every(({ state }) => state === 'voter')
     }
     for (const page of this.#pages) await page.waitForFunction(isSettled, members, { timeout: settleMsMax })
   }
