@@ -1,4 +1,5 @@
 import { decodeConfChange } from '../raft/conf-change.ts'
+import { EMPTY_CONF_STATE } from '../raft/configuration.ts'
 import { RaftError } from '../raft/errors.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import type { ConfState, Entry, MemberId, Message, Snapshot } from '../raft/types.ts'
@@ -74,7 +75,7 @@ export class Replica {
     this.#random = random
     this.#observer = config.observer
     this.#store = recovered.snapshot === null ? new Store() : Store.restore(recovered.snapshot.data)
-    this.#confState = recovered.snapshot?.metadata.confState ?? emptyConfState
+    this.#confState = recovered.snapshot?.metadata.confState ?? EMPTY_CONF_STATE
     this.#applied = recovered.snapshot?.metadata.index ?? 0
     this.#appliedTerm = recovered.snapshot?.metadata.term ?? 0
     this.#snapshotBytes = recovered.snapshot?.data.length ?? 0
@@ -445,14 +446,6 @@ export class Replica {
 const campaignSpreadTicks = 4
 /** What an entry costs beside its payload, roughly, in the log. */
 const entryOverheadBytes = 32
-
-const emptyConfState: ConfState = {
-  voters: [],
-  learners: [],
-  votersOutgoing: [],
-  learnersNext: [],
-  autoLeave: false,
-}
 
 function isSoleVoter({ voters, votersOutgoing }: ConfState, member: MemberId): boolean {
   return voters.length === 1 && voters[0] === member && votersOutgoing.length === 0

@@ -22,10 +22,6 @@ export class HostedMember {
     return this.#identity.member
   }
 
-  get hasInputs(): boolean {
-    return this.#inputs.length > 0
-  }
-
   push(input: Input): void {
     this.#inputs.push(input)
   }

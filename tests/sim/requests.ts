@@ -6,6 +6,7 @@ import type {
   TxnRequest,
   WatchRequest,
 } from '../../src/store/types.ts'
+import { everything } from '../unit/store/requests.ts'
 
 /** Requests with all fields a test says nothing about at rest. Keys and values are ASCII here, so that traces can be read. */
 
@@ -58,21 +59,7 @@ export function putIfUnchanged(key: string, modRevision: number, value: string):
 }
 
 export function range(keys: KeyRange, options: Partial<RangeRequest> = {}): RangeRequest {
-  return {
-    op: 'range',
-    ...keys,
-    limit: 0,
-    revision: 0,
-    sortTarget: 'key',
-    sortOrder: 'none',
-    keysOnly: false,
-    countOnly: false,
-    minModRevision: 0,
-    maxModRevision: 0,
-    minCreateRevision: 0,
-    maxCreateRevision: 0,
-    ...options,
-  }
+  return { ...everything(options), ...keys }
 }
 
 export function watch(keys: KeyRange, options: Partial<WatchRequest> = {}): WatchRequest {

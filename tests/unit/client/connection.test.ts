@@ -1,33 +1,11 @@
 import { expect, test } from 'vitest'
 import { writesInFlightMax } from '../../../src/client/limits.ts'
-import type { PutRequest, RangeRequest, WatchRequest } from '../../../src/store/types.ts'
-import { aloneStatus, bytes, errorOf, FakeHost, putResponse, rangeResponse, sent } from './fake-host.ts'
+import * as requests from '../store/requests.ts'
+import { aloneStatus, errorOf, FakeHost, putResponse, rangeResponse, sent } from './fake-host.ts'
 
-const put: PutRequest = {
-  op: 'put',
-  key: bytes('k'),
-  value: bytes('v'),
-  lease: 0,
-  prevKv: false,
-  ignoreValue: false,
-  ignoreLease: false,
-}
-const range: RangeRequest = {
-  op: 'range',
-  key: bytes('k'),
-  end: null,
-  limit: 0,
-  revision: 0,
-  sortTarget: 'key',
-  sortOrder: 'none',
-  keysOnly: false,
-  countOnly: false,
-  minModRevision: 0,
-  maxModRevision: 0,
-  minCreateRevision: 0,
-  maxCreateRevision: 0,
-}
-const watch: WatchRequest = { key: bytes('k'), end: null, startRevision: 0, prevKv: false, filters: [] }
+const put = requests.put('k', 'v')
+const range = requests.range('k')
+const watch = requests.watch('k')
 const sink = { notify: () => {}, fail: () => {} }
 
 function at<T>(items: readonly T[], index: number): T {
