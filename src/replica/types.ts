@@ -1,8 +1,8 @@
 import type { Entry, HardState, Index, MemberId, Message, Role, Snapshot, Term } from '../raft/types.ts'
 import type {
   Command,
-  RangeRequest,
-  RangeResponse,
+  ReadRequest,
+  ReadResponse,
   Revision,
   StoreErrorCode,
   WatchBatch,
@@ -20,7 +20,7 @@ export type RequestId = number
 
 export type ClientRequest =
   | { readonly kind: 'write'; readonly command: Command }
-  | { readonly kind: 'range'; readonly request: RangeRequest; readonly serializable: boolean }
+  | { readonly kind: 'read'; readonly request: ReadRequest; readonly serializable: boolean }
   | { readonly kind: 'watch'; readonly request: WatchRequest }
 
 /** What members say to each other. */
@@ -56,6 +56,10 @@ export type Input =
   | { readonly kind: 'cancel'; readonly id: RequestId }
   /** The client has consumed this many batches of a watch and can take as many more. */
   | { readonly kind: 'credit'; readonly id: RequestId; readonly batches: number }
+  /** Asks a watch how far it is: answered by `progress`, unless events for it are still under way. */
+  | { readonly kind: 'progress'; readonly id: RequestId }
+  /** Hand leadership to that member, if this one leads and the other can take it. */
+  | { readonly kind: 'transfer'; readonly to: MemberId }
   | { readonly kind: 'peerUp'; readonly member: MemberId }
   | { readonly kind: 'peerDown'; readonly member: MemberId }
   /** The clock jumped: this member was frozen and must not serve or lead on what it believed before. */
@@ -76,7 +80,7 @@ export type Output =
   | { readonly kind: 'removed' }
 
 export type ClientResponse =
-  | { readonly ok: true; readonly response: WriteResponse | RangeResponse }
+  | { readonly ok: true; readonly response: WriteResponse | ReadResponse }
   | {
       readonly ok: false
       readonly code: StoreErrorCode | 'UNAVAILABLE' | 'STOPPED'
@@ -89,6 +93,8 @@ export type WatchNotification =
   /** The watch is registered; `revision` is the store's as of then, events after it will follow. */
   | { readonly kind: 'created'; readonly revision: Revision }
   | { readonly kind: 'events'; readonly batches: readonly WatchBatch[] }
+  /** All events up to this revision, inclusive, have been given. */
+  | { readonly kind: 'progress'; readonly revision: Revision }
   /** The revisions wanted were compacted away; the watch has ended. The oldest one still readable is given. */
   | { readonly kind: 'compacted'; readonly compactRevision: Revision }
 
@@ -170,4 +176,32 @@ export interface ReplicaStatus extends Position {
   readonly members: readonly MemberStatus[]
   /** Writes accepted from this member's client and not yet applied. */
   readonly pendingWrites: number
+}
+
+/** Counts since the member was opened, and where it stands: what `metrics()` is made of. Bytes and counts; no units of time. */
+export interface ReplicaMetrics {
+  readonly leaderChanges: number
+  readonly proposalsApplied: number
+  readonly proposalsPending: number
+  readonly proposalsFailed: number
+  readonly snapshotsMade: number
+  readonly snapshotsInstalled: number
+  readonly puts: number
+  readonly ranges: number
+  readonly deletes: number
+  readonly txns: number
+  readonly compactions: number
+  readonly keys: number
+  /** Bytes as counted against the quota, and the quota. */
+  readonly sizeBytes: number
+  readonly quotaBytes: number
+  readonly compactRevision: Revision
+  readonly watchers: number
+  readonly slowWatchers: number
+  readonly eventsSent: number
+  readonly leases: number
+  readonly leasesGranted: number
+  readonly leasesRevoked: number
+  readonly leasesRenewed: number
+  readonly leasesExpired: number
 }

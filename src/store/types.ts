@@ -128,12 +128,125 @@ export interface CompactResponse {
   readonly header: Header
 }
 
+/** Makes a lease: it lives `ttlSeconds` from here on, and from every keepalive, and takes the keys attached to it along. */
+export interface LeaseGrantRequest {
+  readonly op: 'leaseGrant'
+  /** Positive; chosen at random by who asks. `LEASE_EXISTS` if it is taken. */
+  readonly lease: LeaseId
+  /** Raised to `leaseTtlSecondsMin`; more than `leaseTtlSecondsMax` is `LEASE_TTL_TOO_LARGE`. */
+  readonly ttlSeconds: number
+}
+
+export interface LeaseGrantResponse {
+  readonly op: 'leaseGrant'
+  readonly header: Header
+  readonly lease: LeaseId
+  /** What was granted. */
+  readonly ttlSeconds: number
+}
+
+/** Ends a lease; its keys are deleted as one revision, in key order. `LEASE_NOT_FOUND` if there is none. */
+export interface LeaseRevokeRequest {
+  readonly op: 'leaseRevoke'
+  readonly lease: LeaseId
+}
+
+export interface LeaseRevokeResponse {
+  readonly op: 'leaseRevoke'
+  readonly header: Header
+}
+
+/** Lets a lease live its whole time again. `LEASE_NOT_FOUND` if there is none. Makes no revision. */
+export interface LeaseKeepAliveRequest {
+  readonly op: 'leaseKeepAlive'
+  readonly lease: LeaseId
+}
+
+export interface LeaseKeepAliveResponse {
+  readonly op: 'leaseKeepAlive'
+  readonly header: Header
+  readonly lease: LeaseId
+  readonly ttlSeconds: number
+}
+
+/** A lease as replicated. How much of its time is gone is counted by the leader, in ticks, outside of the store. */
+export interface LeaseState {
+  readonly lease: LeaseId
+  readonly ttlSeconds: number
+  /** What was left at the last checkpoint since it was granted or kept alive; `ttlSeconds` if there was none. */
+  readonly remainingSeconds: number
+  /** How often it was granted or kept alive: 1 for a new one. What was decided about an earlier count is void. */
+  readonly renewals: number
+}
+
+/** How long a lease has to live and what hangs on it; read like a range. */
+export interface LeaseTimeToLiveRequest {
+  readonly op: 'leaseTimeToLive'
+  readonly lease: LeaseId
+  /** Give the keys attached, too. */
+  readonly keys: boolean
+}
+
+export interface LeaseTimeToLiveResponse {
+  readonly op: 'leaseTimeToLive'
+  readonly header: Header
+  readonly lease: LeaseId
+  /** Whole seconds left; -1 if there is no such lease (a value and not an error, as in etcd). */
+  readonly ttlSeconds: number
+  /** What it was granted with; 0 if there is none. */
+  readonly grantedTtlSeconds: number
+  /** In key order. */
+  readonly keys: readonly Uint8Array[]
+}
+
+export interface LeasesRequest {
+  readonly op: 'leases'
+}
+
+export interface LeasesResponse {
+  readonly op: 'leases'
+  readonly header: Header
+  /** In the order of their ids. */
+  readonly leases: readonly LeaseId[]
+}
+
+/** A digest of all that can be read at `revision` (0: now): members that hold the same give the same. */
+export interface HashKvRequest {
+  readonly op: 'hashKv'
+  readonly revision: Revision
+}
+
+export interface HashKvResponse {
+  readonly op: 'hashKv'
+  readonly header: Header
+  readonly hash: number
+  /** 0 if nothing was compacted. */
+  readonly compactRevision: Revision
+}
+
+export type ReadRequest = RangeRequest | LeaseTimeToLiveRequest | LeasesRequest | HashKvRequest
+export type ReadResponse = RangeResponse | LeaseTimeToLiveResponse | LeasesResponse | HashKvResponse
+
 export type RequestOp = RangeRequest | PutRequest | DeleteRequest | TxnRequest
 export type ResponseOp = RangeResponse | PutResponse | DeleteResponse | TxnResponse
 
 /** A request that goes through the log. (A transaction may turn out to only read; then it makes no revision.) */
-export type WriteRequest = PutRequest | DeleteRequest | TxnRequest | CompactRequest
-export type WriteResponse = PutResponse | DeleteResponse | TxnResponse | CompactResponse
+export type WriteRequest =
+  | PutRequest
+  | DeleteRequest
+  | TxnRequest
+  | CompactRequest
+  | LeaseGrantRequest
+  | LeaseRevokeRequest
+  | LeaseKeepAliveRequest
+export type WriteResponse =
+  | PutResponse
+  | DeleteResponse
+  | TxnResponse
+  | CompactResponse
+  | LeaseGrantResponse
+  | LeaseRevokeResponse
+  | LeaseKeepAliveResponse
 
 /**
  * One client's one write: the payload of a log entry. Writes of a client are applied in `seq` order, exactly once;
@@ -147,6 +260,33 @@ export interface Command {
   /** The client has received the results of all writes up to this one; they need not be remembered any longer. */
   readonly acked: number
   readonly request: WriteRequest
+}
+
+/** The leader found a lease's time to be over. Without effect if it was kept alive since, as `renewals` then shows. */
+export interface LeaseExpireRequest {
+  readonly op: 'leaseExpire'
+  readonly lease: LeaseId
+  readonly renewals: number
+}
+
+/** How much time leases have left by the leader's count, so that the next leader does not start theirs again. */
+export interface LeaseCheckpointRequest {
+  readonly op: 'leaseCheckpoint'
+  readonly checkpoints: readonly {
+    readonly lease: LeaseId
+    /** As in `LeaseExpireRequest`. */
+    readonly renewals: number
+    readonly remainingSeconds: number
+  }[]
+}
+
+/**
+ * What the leader does of its own accord. Belongs to no client and is answered to nobody: repeated or late, it does no
+ * harm. A `compact` of what is compacted, or is still to come, has no effect.
+ */
+export interface SystemCommand {
+  readonly clientId: null
+  readonly request: LeaseExpireRequest | LeaseCheckpointRequest | CompactRequest
 }
 
 /** What applying a command yields, the same on every member. Failures are values here: they are replicated too. */
@@ -191,6 +331,8 @@ export type StoreErrorCode =
   | 'REQUEST_TOO_LARGE'
   | 'NOSPACE'
   | 'LEASE_NOT_FOUND'
+  | 'LEASE_EXISTS'
+  | 'LEASE_TTL_TOO_LARGE'
   | 'VALUE_PROVIDED'
   | 'LEASE_PROVIDED'
   | 'INVALID_SORT_OPTION'

@@ -1,5 +1,6 @@
 import type { MemberId } from '../raft/types.ts'
 import type { ClientRequest, ClientResponse, ReplicaStatus, RequestId, WatchNotification } from '../replica/types.ts'
+import type { Command, LeaseId } from '../store/types.ts'
 
 /**
  * What a page and its worker say to each other. Three ports, handed over in the first message:
@@ -42,6 +43,8 @@ export interface HostControl {
   /** Resolves when the member runs (it may still be joining). */
   open(options: OpenOptions): Promise<OpenResult>
   status(): Promise<HostStatus>
+  /** Prometheus text: this member, its log, its links, with etcd's names where etcd has them. */
+  metrics(): Promise<string>
   /** Stops all members in good order and closes their logs. */
   close(): Promise<void>
 }
@@ -71,8 +74,25 @@ export type ToHost =
   | { readonly type: 'requests'; readonly requests: readonly { id: RequestId; request: ClientRequest }[] }
   | { readonly type: 'cancel'; readonly ids: readonly RequestId[] }
   | { readonly type: 'credit'; readonly id: RequestId; readonly batches: number }
+  | { readonly type: 'progress'; readonly id: RequestId }
+  /**
+   * Keep a lease alive until told otherwise, from the worker: a hidden page's timers are too slow. It was granted, or last
+   * kept alive, by a request sent at `sinceMs`.
+   */
+  | { readonly type: 'keepLease'; readonly lease: LeaseId; readonly ttlSeconds: number; readonly sinceMs: EpochMs }
+  | { readonly type: 'dropLease'; readonly lease: LeaseId }
   /** The page is going away and holds the door. */
   | { readonly type: 'leave' }
+
+/** `performance.timeOrigin + performance.now()`: comparable between a page and its worker, and no wall clock sets it back. */
+export type EpochMs = number
+
+/** A write that is kept in the outbox until the cluster has answered it. */
+export interface OutboxEntry {
+  readonly command: Command
+  /** When it was asked for, by `Date.now()`: for people. */
+  readonly at: number
+}
 
 /** Worker to page, on `data`: everything one turn produced. */
 export type FromHost =
@@ -82,6 +102,16 @@ export type FromHost =
       readonly notifications: readonly { id: RequestId; notification: WatchNotification }[]
     }
   | { readonly type: 'status'; readonly status: HostStatus }
+  /** The lease was kept alive and lives until then at least; it is lost if nothing better is heard by that time. */
+  | { readonly type: 'leaseKept'; readonly lease: LeaseId; readonly untilMs: EpochMs }
+  | { readonly type: 'leaseLost'; readonly lease: LeaseId }
+  /**
+   * The outbox changed: all that is durably kept, in the order it will be sent. What is of an earlier life of this page, or
+   * another page's, is told apart by its client id.
+   */
+  | { readonly type: 'outbox'; readonly entries: readonly OutboxEntry[] }
+  /** A write kept from an earlier life, whose promise nobody holds any more, was answered. */
+  | { readonly type: 'settled'; readonly entry: OutboxEntry; readonly response: ClientResponse }
   /** The member stopped and will not answer any more; the page must say so. */
   | { readonly type: 'failed'; readonly code: HostErrorCode; readonly message: string }
 
