@@ -5,10 +5,22 @@ import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { credentials, loadPackageDefinition, type ServiceError } from '@grpc/grpc-js'
+import { type ClientDuplexStream, credentials, loadPackageDefinition, type ServiceError } from '@grpc/grpc-js'
 import { load } from '@grpc/proto-loader'
-import { keyOf, type ManyAtOnce, manyAtOnce, type OneByOne, oneByOne, valueBytes } from './loads.ts'
-import type { End, Seat, System } from './system.ts'
+import {
+  type Arrivals,
+  keyOf,
+  keysOfTransaction,
+  type ManyAtOnce,
+  manyAtOnce,
+  type OneByOne,
+  oneByOne,
+  putsPerTransaction,
+  type TimedPut,
+  untilSeenByAll,
+  valueBytes,
+} from './loads.ts'
+import type { End, Seat, System, WatchedPut } from './system.ts'
 
 const members = 3
 const startMsMax = 20_000
@@ -16,7 +28,7 @@ const callMsMax = 5_000
 const probeIntervalMs = 5
 
 interface Answer {
-  readonly header: { readonly member_id: string; readonly raft_term: string }
+  readonly header: { readonly member_id: string; readonly raft_term: string; readonly revision: string }
 }
 
 type Call = (
@@ -28,8 +40,15 @@ type Call = (
 interface Client {
   Put: Call
   Range: Call
+  Txn: Call
   Status: Call
+  Watch(): ClientDuplexStream<object, WatchAnswer>
   close(): void
+}
+
+interface WatchAnswer {
+  readonly created: boolean
+  readonly events: readonly { readonly kv: { readonly mod_revision: string } }[]
 }
 
 type ClientClass = new (address: string, credentials: unknown) => Client
@@ -38,6 +57,7 @@ interface Member {
   readonly start: () => ChildProcess
   process: ChildProcess
   readonly kv: Client
+  readonly watch: Client
   readonly maintenance: Client
 }
 
@@ -64,7 +84,7 @@ export class EtcdCluster implements System {
   static async start(): Promise<EtcdCluster> {
     const folder = await mkdtemp(join(tmpdir(), 'flotilla-bench-etcd-'))
     const ports = await freePorts(2 * members)
-    const { KV, Maintenance } = await services()
+    const { KV, Maintenance, Watch } = await services()
     const urls = Array.from({ length: members }, (_, at) => ({
       client: `127.0.0.1:${ports[2 * at]}`,
       peer: `http://127.0.0.1:${ports[2 * at + 1]}`,
@@ -85,7 +105,8 @@ export class EtcdCluster implements System {
             { stdio: 'ignore' },
           )
         const insecure = credentials.createInsecure()
-        return { start, process: start(), kv: new KV(client, insecure), maintenance: new Maintenance(client, insecure) }
+        const [kv, watch] = [new KV(client, insecure), new Watch(client, insecure)]
+        return { start, process: start(), kv, watch, maintenance: new Maintenance(client, insecure) }
       }),
     )
     try {
@@ -98,8 +119,9 @@ export class EtcdCluster implements System {
   }
 
   async stop(): Promise<void> {
-    for (const { kv, maintenance, process } of this.#members) {
+    for (const { kv, watch, maintenance, process } of this.#members) {
       kv.close()
+      watch.close()
       maintenance.close()
       await ended(process, 'SIGKILL')
     }
@@ -119,6 +141,30 @@ export class EtcdCluster implements System {
   async putsPerSecond(seat: Seat, load: ManyAtOnce): Promise<number> {
     const { kv } = await this.#at(seat)
     return manyAtOnce(number => put(kv, number), load)
+  }
+
+  async batchedPutsPerSecond(seat: Seat, load: ManyAtOnce): Promise<number> {
+    const { kv } = await this.#at(seat)
+    const transactions = await manyAtOnce(number => {
+      const success = keysOfTransaction(number).map(key => ({ request_put: { key: Buffer.from(key), value } }))
+      return ask(kv, 'Txn', { success })
+    }, load)
+    return transactions * putsPerTransaction
+  }
+
+  async watched(seat: Seat, { warmUp, count }: OneByOne): Promise<readonly WatchedPut[]> {
+    const { kv } = await this.#at(seat)
+    const watchers = await Promise.all(this.#members.map(member => watchLoads(member.watch)))
+    const puts: TimedPut[] = []
+    for (let number = 0; number < warmUp + count; number += 1) {
+      const calledAt = performance.now()
+      const { header } = await put(kv, number)
+      if (number >= warmUp) {
+        puts.push({ revision: Number(header.revision), calledAt, answeredAt: performance.now() })
+      }
+    }
+    const last = puts.at(-1)?.revision ?? 0
+    return untilSeenByAll(puts, await Promise.all(watchers.map(until => until(last))))
   }
 
   async failover(end: End): Promise<number> {
@@ -168,13 +214,40 @@ function put(client: Client, number: number): Promise<Answer> {
   return ask(client, 'Put', { key: Buffer.from(keyOf(number)), value })
 }
 
+/** Watches all keys that the loads write. Resolves when the watch is there, to a function that waits for a revision and ends it. */
+async function watchLoads(client: Client): Promise<(revision: number) => Promise<Arrivals>> {
+  const stream = client.Watch()
+  const arrivals: [number, number][] = []
+  let arrived = () => {}
+  const created = new Promise<void>((resolve, reject) => {
+    stream.on('error', reject)
+    stream.on('data', ({ created, events }: WatchAnswer) => {
+      if (created) resolve()
+      for (const { kv } of events) arrivals.push([Number(kv.mod_revision), performance.now()])
+      arrived()
+    })
+  })
+  stream.write({ create_request: { key: Buffer.from('bench/'), range_end: Buffer.from('bench0') } })
+  await created
+  return async revision => {
+    await new Promise<void>(resolve => {
+      arrived = () => {
+        if ((arrivals.at(-1)?.[0] ?? 0) >= revision) resolve()
+      }
+      arrived()
+    })
+    stream.end()
+    return arrivals
+  }
+}
+
 async function statusOf(client: Client): Promise<Answer & { readonly leader: string }> {
   const answer = await ask(client, 'Status', {})
   if (!('leader' in answer) || typeof answer.leader !== 'string') throw new Error('a status without a leader')
   return { ...answer, leader: answer.leader }
 }
 
-function ask(client: Client, method: 'Put' | 'Range' | 'Status', request: object): Promise<Answer> {
+function ask(client: Client, method: 'Put' | 'Range' | 'Txn' | 'Status', request: object): Promise<Answer> {
   return new Promise((resolve, reject) => {
     client[method](request, { deadline: Date.now() + callMsMax }, (error, answer) => {
       if (error === null) resolve(answer)
@@ -183,12 +256,12 @@ function ask(client: Client, method: 'Put' | 'Range' | 'Status', request: object
   })
 }
 
-async function services(): Promise<{ KV: ClientClass; Maintenance: ClientClass }> {
+async function services(): Promise<Record<'KV' | 'Watch' | 'Maintenance', ClientClass>> {
   const protocol = createRequire(import.meta.url).resolve('etcd3/proto/rpc.proto')
   const definition = await load(protocol, { keepCase: true, longs: String, defaults: true })
   const { etcdserverpb } = loadPackageDefinition(definition)
   // Made from the protocol's text at run time, so that the types are known to nobody but the protocol.
-  return etcdserverpb as unknown as { KV: ClientClass; Maintenance: ClientClass }
+  return etcdserverpb as unknown as Record<'KV' | 'Watch' | 'Maintenance', ClientClass>
 }
 
 async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {

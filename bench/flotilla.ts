@@ -1,7 +1,7 @@
 import type { Page } from 'playwright'
-import type { ManyAtOnce, OneByOne } from './loads.ts'
+import { type ManyAtOnce, type OneByOne, putsPerTransaction, untilSeenByAll } from './loads.ts'
 import { addLoads, type Stand } from './stand.ts'
-import type { End, Seat, System } from './system.ts'
+import type { End, Seat, System, WatchedPut } from './system.ts'
 
 const members = 3
 const settleMsMax = 30_000
@@ -32,6 +32,20 @@ export class Tabs implements System {
 
   async putsPerSecond(seat: Seat, load: ManyAtOnce): Promise<number> {
     return (await this.#at(seat)).evaluate(load => window.bench.putsPerSecond(load), load)
+  }
+
+  async batchedPutsPerSecond(seat: Seat, load: ManyAtOnce): Promise<number> {
+    const transactions = await (await this.#at(seat)).evaluate(load => window.bench.batchedPutsPerSecond(load), load)
+    return transactions * putsPerTransaction
+  }
+
+  async watched(seat: Seat, load: OneByOne): Promise<readonly WatchedPut[]> {
+    for (const page of this.#pages) await page.evaluate(() => window.bench.startWatching())
+    const writer = await this.#at(seat)
+    const puts = await writer.evaluate(load => window.bench.timedPuts(load), load)
+    const last = puts.at(-1)?.revision ?? 0
+    const watchers = this.#pages.map(page => page.evaluate(last => window.bench.arrivals(last), last))
+    return untilSeenByAll(puts, await Promise.all(watchers))
   }
 
   /** Closes or crashes the leader's tab while another tab writes; a new tab then takes its place. */

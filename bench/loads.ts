@@ -1,3 +1,5 @@
+import type { WatchedPut } from './system.ts'
+
 /**
  * The loads, free of any system under test: the same code runs in a tab against Flotilla and in Node against etcd.
  */
@@ -6,6 +8,10 @@
 export const valueBytes = 100
 /** Writes of the throughput load that are on their way at any time. */
 export const writesInFlight = 256
+/** Puts of one transaction in the load that batches: as many as a transaction may hold, in round numbers. */
+export const putsPerTransaction = 100
+/** Transactions of that load on their way at any time. */
+export const transactionsInFlight = 8
 /** Loads write over and over to this many keys. */
 const keysMax = 10_000
 
@@ -23,6 +29,31 @@ export interface ManyAtOnce {
   /** Time that passes before counting begins. */
   readonly warmUpMs: number
   readonly measureMs: number
+}
+
+/** A put that watchers saw. Times are milliseconds of one clock that writer and watchers share. */
+export interface TimedPut {
+  readonly revision: number
+  readonly calledAt: number
+  readonly answeredAt: number
+}
+
+/** When a watcher was told of each revision, by the same clock. */
+export type Arrivals = readonly (readonly [revision: number, at: number])[]
+
+/** How long each put took to show to the last of the watchers. Throws if one of them missed it. */
+export function untilSeenByAll(puts: readonly TimedPut[], watchers: readonly Arrivals[]): WatchedPut[] {
+  const seen = watchers.map(arrivals => new Map(arrivals))
+  return puts.map(({ revision, calledAt, answeredAt }) => {
+    const last = Math.max(...seen.map(arrivals => arrivals.get(revision) ?? Number.NaN))
+    if (Number.isNaN(last)) throw new Error(`a watcher missed revision ${revision}`)
+    return { fromCall: last - calledAt, fromAnswer: last - answeredAt }
+  })
+}
+
+/** The keys of the transaction with this number, no two the same. */
+export function keysOfTransaction(number: number): string[] {
+  return Array.from({ length: putsPerTransaction }, (_, at) => keyOf(number * putsPerTransaction + at))
 }
 
 export function keyOf(number: number): string {

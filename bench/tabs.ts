@@ -3,7 +3,14 @@ import { measureBundle } from './bundle.ts'
 import { EtcdCluster, etcdVersion } from './etcd.ts'
 import { type Floor, openFloor } from './floor.ts'
 import { Tabs } from './flotilla.ts'
-import { type ManyAtOnce, type OneByOne, valueBytes, writesInFlight } from './loads.ts'
+import {
+  type ManyAtOnce,
+  type OneByOne,
+  putsPerTransaction,
+  transactionsInFlight,
+  valueBytes,
+  writesInFlight,
+} from './loads.ts'
 import type { Aim, Report, Row } from './report.ts'
 import { type Stand, withStand } from './stand.ts'
 import { bestOf, type Figure, medianOf, percentile, type Unit, worstOf } from './stats.ts'
@@ -36,6 +43,10 @@ const seatLoads = (seat: Seat) =>
     put99: { title: `put p99, ${seat}`, unit: 'ms', pick: bestOf },
     read: { title: `linearizable read p50, ${seat}`, unit: 'ms', pick: bestOf },
     rate: { title: `puts/s, ${writesInFlight} in flight, ${seat}`, unit: 'writes/s', pick: bestOf },
+    batched: { title: `puts/s, ${putsPerTransaction} to a transaction, ${seat}`, unit: 'writes/s', pick: bestOf },
+    watched: { title: `put to the last tab's watch p50, ${seat}`, unit: 'ms', pick: bestOf },
+    watched99: { title: `put to the last tab's watch p99, ${seat}`, unit: 'ms', pick: bestOf },
+    committed: { title: `commit to the last tab's watch p50, ${seat}`, unit: 'ms', pick: bestOf },
   }) satisfies Record<string, Load>
 
 const seated: Record<Seat, ReturnType<typeof seatLoads>> = {
@@ -50,6 +61,7 @@ interface Extent {
   readonly rounds: number
   readonly latency: OneByOne
   readonly throughput: ManyAtOnce
+  readonly batches: ManyAtOnce
   readonly closings: number
   readonly crashes: number
 }
@@ -58,6 +70,7 @@ const full: Extent = {
   rounds: 3,
   latency: { warmUp: 200, count: 1_000 },
   throughput: { inFlight: writesInFlight, warmUpMs: 1_000, measureMs: 3_000 },
+  batches: { inFlight: transactionsInFlight, warmUpMs: 500, measureMs: 2_000 },
   closings: 7,
   crashes: 3,
 }
@@ -66,13 +79,14 @@ const quick: Extent = {
   rounds: 1,
   latency: { warmUp: 100, count: 300 },
   throughput: { inFlight: writesInFlight, warmUpMs: 500, measureMs: 1_000 },
+  batches: { inFlight: transactionsInFlight, warmUpMs: 300, measureMs: 700 },
   closings: 2,
   crashes: 1,
 }
 
 const ends: readonly End[] = ['close', 'crash']
 
-const parts = ['latency', 'throughput', 'failover', 'bundle'] as const
+const parts = ['latency', 'throughput', 'batches', 'watch', 'failover', 'bundle'] as const
 
 /** Three tabs of the real app in one Chromium, beside what browser and machine take by themselves, and beside etcd. */
 export const tabsSuite: Suite = {
@@ -131,6 +145,19 @@ async function run(options: SuiteOptions): Promise<Report> {
             const rate = await system.putsPerSecond(seat, extent.throughput)
             results.add(seated[seat].rate, party, rate)
           }
+          if (wants('batches')) {
+            const rate = await system.batchedPutsPerSecond(seat, extent.batches)
+            results.add(seated[seat].batched, party, rate)
+          }
+          if (wants('watch')) {
+            const puts = await system.watched(seat, extent.latency)
+            const fromCall = puts.map(({ fromCall }) => fromCall)
+            results.add(seated[seat].watched, party, percentile(fromCall, 0.5))
+            results.add(seated[seat].watched99, party, percentile(fromCall, 0.99))
+            if (seat !== 'leader') continue
+            const fromAnswer = puts.map(({ fromAnswer }) => fromAnswer)
+            results.add(seated[seat].committed, party, percentile(fromAnswer, 0.5))
+          }
         }
       }
     }
@@ -166,6 +193,7 @@ function notes(withEtcd: boolean, withFailover: boolean): string[] {
   const lines = [
     `Of each load the best round; failover is the median, and the worst. Values of ${valueBytes} bytes, one Chromium, real disk.`,
     'Floor of a put: one strict IndexedDB commit and one data-channel round trip; of a read: one round trip.',
+    'Commit to watch: from the answer in the tab of the leader, which applies first, to the callback in the last of three tabs.',
     'Bare write: sent to two tabs, committed in all three at once; done when it is in the sender and one other. No consensus, no client.',
   ]
   lines.push(
@@ -206,6 +234,10 @@ const order: readonly Load[] = [
   ...seats.map(seat => seated[seat].put99),
   ...seats.map(seat => seated[seat].read),
   ...seats.map(seat => seated[seat].rate),
+  ...seats.map(seat => seated[seat].batched),
+  ...seats.map(seat => seated[seat].watched),
+  ...seats.map(seat => seated[seat].watched99),
+  seated.leader.committed,
   ...[loads.close, loads.crash],
   ...[loads.bundlePage, loads.bundleWorker, loads.bundle],
 ]
