@@ -34,7 +34,7 @@ export class Clients {
       case 'write':
         this.#write(id, request.command)
         return
-      case 'range':
+      case 'read':
         if (!request.serializable) this.reads.add({ id, request: request.request })
         else if (this.#hasState) this.#serve({ id, request: request.request })
         else this.#deferred.push({ id, request })
@@ -105,6 +105,7 @@ export class Clients {
   }
 
   #serve({ id, request }: PendingRead): void {
+    if (request.op !== 'range') throw new Error(`${request.op} is not built yet`)
     this.#orRefuse(id, () => this.#answer(id, { ok: true, response: this.#store.range(request) }))
   }
 

@@ -1,10 +1,10 @@
 import type { MemberId } from '../raft/types.ts'
-import type { RangeRequest } from '../store/types.ts'
+import type { ReadRequest } from '../store/types.ts'
 import type { RequestId } from './types.ts'
 
 export interface PendingRead {
   readonly id: RequestId
-  readonly request: RangeRequest
+  readonly request: ReadRequest
 }
 
 interface Round {

@@ -151,6 +151,11 @@ export class Replica {
       case 'credit':
         this.#clients.credit(input.id, input.batches)
         return
+      case 'progress':
+        return
+      case 'transfer':
+        this.#transfer(input.to)
+        return
       case 'peerUp':
         this.#peerUp(input.member)
         return
@@ -225,6 +230,11 @@ export class Replica {
     } catch (error) {
       if (!(error instanceof RaftError) || error.code === 'STEP_CONTRADICTION') throw error
     }
+  }
+
+  /** Raft itself refuses learners and strangers. */
+  #transfer(to: MemberId): void {
+    if (this.#raft.role === 'leader') this.#raft.transferLeader(to)
   }
 
   /** To the leader, at most once on the way, so that two members with old news can't send it round in circles. */

@@ -192,12 +192,12 @@ export class Client {
       }
       case 'read': {
         const request = range(this.#drawKeys())
-        this.#request({ kind: 'read', request, floor }, { kind: 'range', request, serializable: false })
+        this.#request({ kind: 'read', request, floor }, { kind: 'read', request, serializable: false })
         return
       }
       case 'localRead': {
         const request = range(this.#drawKeys())
-        this.#request({ kind: 'localRead', request }, { kind: 'range', request, serializable: true })
+        this.#request({ kind: 'localRead', request }, { kind: 'read', request, serializable: true })
         return
       }
       case 'cancel':

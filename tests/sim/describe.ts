@@ -14,13 +14,18 @@ export function describeInput(input: Input, name: Name): string | null {
       return `durable ${input.id}`
     case 'request': {
       const { request } = input
-      if (request.kind !== 'write') return `${request.kind} #${input.id}`
+      if (request.kind === 'watch') return `watch #${input.id}`
+      if (request.kind === 'read') return `read #${input.id} ${request.request.op}`
       return `write #${input.id} ${request.command.clientId.slice(0, 4)}.${request.command.seq} ${request.command.request.op}`
     }
     case 'cancel':
       return `cancel #${input.id}`
     case 'credit':
       return null
+    case 'progress':
+      return `progress #${input.id}`
+    case 'transfer':
+      return `transfer to ${name(input.to)}`
     case 'peerUp':
     case 'peerDown':
       return `${input.kind} ${name(input.member)}`

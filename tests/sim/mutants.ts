@@ -69,7 +69,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'linearizable reads are answered from the local state',
     input: input =>
-      input.kind === 'request' && input.request.kind === 'range'
+      input.kind === 'request' && input.request.kind === 'read'
         ? { ...input, request: { ...input.request, serializable: true } }
         : input,
   },

@@ -6,7 +6,7 @@ import { TestCluster } from './cluster.ts'
 const client = 'c'.repeat(32)
 
 function read(cluster: TestCluster, member: number, serializable = false): number {
-  return cluster.request(member, { kind: 'range', request: range(oneKey('a')), serializable })
+  return cluster.request(member, { kind: 'read', request: range(oneKey('a')), serializable })
 }
 
 /** The value read; '' if there is none, null while there is no answer. */

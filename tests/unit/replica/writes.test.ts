@@ -14,7 +14,7 @@ function answer(cluster: TestCluster, id: number): number | string | null {
 
 /** Keys and values as one member has them. */
 function state(cluster: TestCluster, member: number): string[] {
-  const id = cluster.request(member, { kind: 'range', request: range(prefixed('')), serializable: true })
+  const id = cluster.request(member, { kind: 'read', request: range(prefixed('')), serializable: true })
   const response = cluster.responses.get(id)
   if (response?.ok !== true || response.response.op !== 'range') throw new Error('the local state was not read')
   return response.response.kvs.map(({ key, value, version }) => `${text(key)}=${text(value)} v${version}`)
