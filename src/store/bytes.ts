@@ -1,6 +1,11 @@
+import type { KeyRange } from './types.ts'
+
 /** Byte strings: order, equality, ownership, and the form in which keys are held inside the store. */
 
 export const EMPTY_BYTES: Uint8Array = new Uint8Array(0)
+
+/** All keys there can be, in the form of a request. */
+export const EVERY_KEY: KeyRange = { key: Uint8Array.of(0), end: Uint8Array.of(0) }
 
 /** Arguments of one `fromCharCode` call; engines limit them, and the stack is small in a worker. */
 const CHARS_PER_CALL_MAX = 4096

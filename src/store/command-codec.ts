@@ -1,12 +1,14 @@
 import { DecodeError, Reader, Writer } from './binary.ts'
-import { readWriteRequest, writeRequest } from './request-codec.ts'
-import type { Command } from './types.ts'
+import { readSystemRequest, readWriteRequest, writeRequest, writeSystemRequest } from './request-codec.ts'
+import type { Command, SystemCommand } from './types.ts'
 
 /**
- * Commands as the payload of log entries: a format byte, the client's 16 bytes, `seq`, `acked`, and the request. Written by
- * hand, as the log is written and read once for every write of every member.
+ * Commands as the payload of log entries: a format byte, the client's 16 bytes, `seq`, `acked`, and the request. What the
+ * leader does of its own accord has a format byte of its own and no client. Written by hand, as the log is written and read
+ * once for every write of every member.
  */
 const FORMAT = 1
+const SYSTEM_FORMAT = 2
 
 const CLIENT_ID_BYTES = 16
 
@@ -26,17 +28,34 @@ export function encodeCommand(command: Command): Uint8Array {
   return writer.finish()
 }
 
+/** Throws `RangeError` for integers that `SystemCommand` does not allow, or more than `LEASE_CHECKPOINTS_MAX` checkpoints. */
+export function encodeSystemCommand({ request }: SystemCommand): Uint8Array {
+  const writer = new Writer(COMMAND_OVERHEAD_BYTES)
+  writer.byte(SYSTEM_FORMAT)
+  writeSystemRequest(writer, request)
+  return writer.finish()
+}
+
 /** Keys and values of the result are views of `bytes`. Throws `DecodeError`, and nothing else, for bytes that are no command. */
-export function decodeCommand(bytes: Uint8Array): Command {
+export function decodeCommand(bytes: Uint8Array): Command | SystemCommand {
   const reader = new Reader(bytes)
-  if (reader.byte() !== FORMAT) throw new DecodeError('unknown command format')
+  const format = reader.byte()
+  if (format !== FORMAT && format !== SYSTEM_FORMAT) throw new DecodeError('unknown command format')
+  const command = format === FORMAT ? readClientCommand(reader) : readSystemCommand(reader)
+  reader.end()
+  return command
+}
+
+function readSystemCommand(reader: Reader): SystemCommand {
+  return { clientId: null, request: readSystemRequest(reader) }
+}
+
+function readClientCommand(reader: Reader): Command {
   const clientId = readClientId(reader)
   const seq = reader.uint()
   const acked = reader.uint()
   if (acked >= seq) throw new DecodeError('acknowledges itself')
-  const request = readWriteRequest(reader)
-  reader.end()
-  return { clientId, seq, acked, request }
+  return { clientId, seq, acked, request: readWriteRequest(reader) }
 }
 
 const HEX_OF_BYTE: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))

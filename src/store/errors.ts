@@ -11,6 +11,8 @@ const MESSAGES: Record<StoreErrorCode, string> = {
   REQUEST_TOO_LARGE: 'etcdserver: request is too large',
   NOSPACE: 'etcdserver: mvcc: database space exceeded',
   LEASE_NOT_FOUND: 'etcdserver: requested lease not found',
+  LEASE_EXISTS: 'etcdserver: lease already exists',
+  LEASE_TTL_TOO_LARGE: 'etcdserver: too large lease TTL',
   VALUE_PROVIDED: 'etcdserver: value is provided',
   LEASE_PROVIDED: 'etcdserver: lease is provided',
   INVALID_SORT_OPTION: 'etcdserver: invalid sort option',

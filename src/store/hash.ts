@@ -1,3 +1,5 @@
+import type { KeyValue } from './types.ts'
+
 /**
  * A 32-bit rolling hash for noticing that two members' states differ, or that a snapshot was damaged. It guards against
  * accidents, not against an adversary: whoever can write entries is a member anyway.
@@ -31,6 +33,12 @@ export function mixText(hash: number, text: string): number {
   let mixed = mixWord(hash, text.length)
   for (let i = 0; i < text.length; i++) mixed = mixWord(mixed, text.charCodeAt(i))
   return mixed
+}
+
+/** Mixes all of a key-value. */
+export function mixKeyValue(hash: number, kv: KeyValue): number {
+  const mixed = mixBytes(mixBytes(hash, kv.key), kv.value)
+  return mixNumber(mixNumber(mixNumber(mixNumber(mixed, kv.modRevision), kv.createRevision), kv.version), kv.lease)
 }
 
 /** Multiply, add, fold the high half into the low one: every step is a bijection of `hash`, so no difference gets lost. */

@@ -8,10 +8,15 @@ export interface StoreOptions {
   /** Most compares, or operations of one branch, of a transaction; nested ones share it, level by level. Default 128. */
   readonly txnOperationsMax: number
   /**
-   * Most bytes of keys and values held, counting every revision not compacted (with 64 bytes for each). Past it, whatever
-   * puts fails with `NOSPACE`; deletes and compaction go on, and free it. Default 512 MiB.
+   * Most bytes of keys and values held, counting every revision not compacted and every lease (with 64 bytes for each).
+   * Past it, whatever puts, and granting leases, fails with `NOSPACE`; deletes, revoking and compaction go on, and free it.
+   * Default 512 MiB.
    */
   readonly quotaBytesMax: number
+  /** A lease that asks for less time is given this much. Default 2 s, as in etcd: it must outlive an election. */
+  readonly leaseTtlSecondsMin: number
+  /** A lease that asks for more time is refused. Default 9,000,000,000 s, as in etcd. */
+  readonly leaseTtlSecondsMax: number
   /**
    * Most clients remembered; the least recently active is forgotten first. A client's retransmission must arrive before so
    * many other clients have written after it. Default 10,000.
@@ -37,6 +42,8 @@ export const DEFAULT_STORE_OPTIONS: StoreOptions = {
   requestBytesMax: 1.5 * MIB,
   txnOperationsMax: 128,
   quotaBytesMax: 512 * MIB,
+  leaseTtlSecondsMin: 2,
+  leaseTtlSecondsMax: 9_000_000_000,
   sessionsMax: 10_000,
   rememberedResultsMax: 1_024,
   rememberedBytesPerClientMax: 4 * MIB,
@@ -45,6 +52,9 @@ export const DEFAULT_STORE_OPTIONS: StoreOptions = {
 
 /** Deepest nesting of transactions that a log entry may hold: bounds the recursion of whoever reads one. */
 export const TXN_DEPTH_MAX = 256
+
+/** Most leases that one checkpoint command speaks of; a leader with more sends several. As in etcd. */
+export const LEASE_CHECKPOINTS_MAX = 1_000
 
 /**
  * Batches a new watcher may be given before its consumer says that it has taken some. Enough to keep a pipe of tens of

@@ -1,26 +1,41 @@
 import { DecodeError, type Reader, type Writer } from './binary.ts'
 import { EMPTY_BYTES } from './bytes.ts'
-import { TXN_DEPTH_MAX } from './limits.ts'
+import { LEASE_CHECKPOINTS_MAX, TXN_DEPTH_MAX } from './limits.ts'
 import type {
   Compare,
   CompareResult,
   KeyRange,
+  LeaseCheckpointRequest,
   RangeRequest,
   RequestOp,
   SortOrder,
   SortTarget,
+  SystemCommand,
   WriteRequest,
 } from './types.ts'
 
 /** Requests as bytes. Each starts with a byte that names it; the numbers are part of the log's format and never change. */
-const TAGS = { put: 1, delete: 2, txn: 3, compact: 4, range: 5 } as const
+const TAGS = {
+  put: 1,
+  delete: 2,
+  txn: 3,
+  compact: 4,
+  range: 5,
+  leaseGrant: 6,
+  leaseRevoke: 7,
+  leaseKeepAlive: 8,
+  leaseExpire: 9,
+  leaseCheckpoint: 10,
+} as const
 const COMPARE_TARGETS = ['version', 'create', 'mod', 'value', 'lease'] as const
 const COMPARE_RESULTS: readonly CompareResult[] = ['=', '!=', '>', '<']
 const SORT_TARGETS: readonly SortTarget[] = ['key', 'version', 'create', 'mod', 'value']
 const SORT_ORDERS: readonly SortOrder[] = ['none', 'ascend', 'descend']
 
-/** No operation or compare takes fewer bytes than this. */
+/** No operation, compare or checkpoint takes fewer bytes than this. */
 const ELEMENT_BYTES_MIN = 3
+
+type SystemRequest = SystemCommand['request']
 
 export function writeRequest(writer: Writer, request: WriteRequest | RequestOp): void {
   writer.byte(TAGS[request.op])
@@ -48,6 +63,14 @@ export function writeRequest(writer: Writer, request: WriteRequest | RequestOp):
         writer.uint(branch.length)
         for (const op of branch) writeRequest(writer, op)
       }
+      return
+    case 'leaseGrant':
+      writer.int(request.lease)
+      writer.int(request.ttlSeconds)
+      return
+    case 'leaseRevoke':
+    case 'leaseKeepAlive':
+      writer.int(request.lease)
   }
 }
 
@@ -59,8 +82,15 @@ export function readWriteRequest(reader: Reader): WriteRequest {
 
 function readOp(reader: Reader, depth: number): RequestOp {
   const request = readRequest(reader, depth)
-  if (request.op === 'compact') throw new DecodeError('compaction inside a transaction')
-  return request
+  switch (request.op) {
+    case 'range':
+    case 'put':
+    case 'delete':
+    case 'txn':
+      return request
+    default:
+      throw new DecodeError(`${request.op} inside a transaction`)
+  }
 }
 
 function readRequest(reader: Reader, depth: number): WriteRequest | RequestOp {
@@ -88,9 +118,58 @@ function readRequest(reader: Reader, depth: number): WriteRequest | RequestOp {
         success: readList(reader, inner => readOp(inner, depth - 1)),
         failure: readList(reader, inner => readOp(inner, depth - 1)),
       }
+    case TAGS.leaseGrant:
+      return { op: 'leaseGrant', lease: reader.int(), ttlSeconds: reader.int() }
+    case TAGS.leaseRevoke:
+      return { op: 'leaseRevoke', lease: reader.int() }
+    case TAGS.leaseKeepAlive:
+      return { op: 'leaseKeepAlive', lease: reader.int() }
     default:
       throw new DecodeError(`unknown request ${tag}`)
   }
+}
+
+export function writeSystemRequest(writer: Writer, request: SystemRequest): void {
+  writer.byte(TAGS[request.op])
+  switch (request.op) {
+    case 'compact':
+      writer.int(request.revision)
+      return
+    case 'leaseExpire':
+      writer.int(request.lease)
+      writer.uint(request.renewals)
+      return
+    case 'leaseCheckpoint':
+      if (request.checkpoints.length > LEASE_CHECKPOINTS_MAX)
+        throw new RangeError('too many checkpoints for one command')
+      writer.uint(request.checkpoints.length)
+      for (const { lease, renewals, remainingSeconds } of request.checkpoints) {
+        writer.int(lease)
+        writer.uint(renewals)
+        writer.uint(remainingSeconds)
+      }
+  }
+}
+
+export function readSystemRequest(reader: Reader): SystemRequest {
+  const tag = reader.byte()
+  switch (tag) {
+    case TAGS.compact:
+      return { op: 'compact', revision: reader.int() }
+    case TAGS.leaseExpire:
+      return { op: 'leaseExpire', lease: reader.int(), renewals: reader.uint() }
+    case TAGS.leaseCheckpoint: {
+      const checkpoints = readList(reader, readCheckpoint)
+      if (checkpoints.length > LEASE_CHECKPOINTS_MAX) throw new DecodeError('too many checkpoints')
+      return { op: 'leaseCheckpoint', checkpoints }
+    }
+    default:
+      throw new DecodeError(`unknown system request ${tag}`)
+  }
+}
+
+function readCheckpoint(reader: Reader): LeaseCheckpointRequest['checkpoints'][number] {
+  return { lease: reader.int(), renewals: reader.uint(), remainingSeconds: reader.uint() }
 }
 
 function writeRange(writer: Writer, request: RangeRequest): void {

@@ -6,7 +6,17 @@ import { flags, readFlags } from './request-codec.ts'
 import type { CommandResult, KeyValue, ResponseOp, WriteResponse } from './types.ts'
 
 /** Results and key-values as bytes: part of the snapshot's format. */
-const TAGS = { error: 0, put: 1, delete: 2, txn: 3, compact: 4, range: 5 } as const
+const TAGS = {
+  error: 0,
+  put: 1,
+  delete: 2,
+  txn: 3,
+  compact: 4,
+  range: 5,
+  leaseGrant: 6,
+  leaseRevoke: 7,
+  leaseKeepAlive: 8,
+} as const
 
 /** No response takes fewer bytes than these two (a tag and a revision), no key-value fewer than these. */
 const RESPONSE_BYTES_MIN = 2
@@ -52,6 +62,12 @@ function writeResponse(writer: Writer, response: WriteResponse | ResponseOp): vo
       writeKeyValues(writer, response.kvs)
       return
     case 'compact':
+    case 'leaseRevoke':
+      return
+    case 'leaseGrant':
+    case 'leaseKeepAlive':
+      writer.uint(response.lease)
+      writer.uint(response.ttlSeconds)
       return
     case 'txn':
       writer.byte(flags(response.succeeded))
@@ -76,6 +92,12 @@ function readResponse(reader: Reader, tag: number, depth: number): WriteResponse
     }
     case TAGS.compact:
       return { op: 'compact', header }
+    case TAGS.leaseGrant:
+      return { op: 'leaseGrant', header, lease: reader.uint(), ttlSeconds: reader.uint() }
+    case TAGS.leaseRevoke:
+      return { op: 'leaseRevoke', header }
+    case TAGS.leaseKeepAlive:
+      return { op: 'leaseKeepAlive', header, lease: reader.uint(), ttlSeconds: reader.uint() }
     case TAGS.txn: {
       if (depth === 0) throw new DecodeError('transactions nested too deep')
       const [succeeded] = readFlags(reader, 1)
@@ -90,8 +112,15 @@ function readResponse(reader: Reader, tag: number, depth: number): WriteResponse
 
 function readInner(reader: Reader, depth: number): ResponseOp {
   const response = readResponse(reader, reader.byte(), depth)
-  if (response.op === 'compact') throw new DecodeError('compaction inside a transaction')
-  return response
+  switch (response.op) {
+    case 'range':
+    case 'put':
+    case 'delete':
+    case 'txn':
+      return response
+    default:
+      throw new DecodeError(`${response.op} inside a transaction`)
+  }
 }
 
 export function writeKeyValue(writer: Writer, kv: KeyValue): void {

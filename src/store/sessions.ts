@@ -169,6 +169,9 @@ function responseBytes(response: WriteResponse | ResponseOp): number {
     case 'txn':
       return response.responses.reduce((bytes, inner) => bytes + responseBytes(inner), OVERHEAD_BYTES)
     case 'compact':
+    case 'leaseGrant':
+    case 'leaseRevoke':
+    case 'leaseKeepAlive':
       return OVERHEAD_BYTES
   }
 }

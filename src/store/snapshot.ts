@@ -1,6 +1,8 @@
 import { DecodeError, Reader, Writer } from './binary.ts'
+import { EVERY_KEY } from './bytes.ts'
 import { readClientId, writeClientId } from './command-codec.ts'
 import { HASH_SEED, mixBytes } from './hash.ts'
+import { Leases } from './leases.ts'
 import type { StoreOptions } from './limits.ts'
 import { Mvcc } from './mvcc.ts'
 import { readKeyValue, readResult, writeKeyValue, writeResult } from './result-codec.ts'
@@ -8,16 +10,17 @@ import { Sessions } from './sessions.ts'
 import type { CommandResult, KeyValue } from './types.ts'
 
 /**
- * The whole replicated state as bytes: a format number, revisions, the state hash, the history that is not compacted, and the
- * sessions from the least to the most recently active; a checksum over all of it ends it. Equal states are equal bytes.
- * A state with more in it (leases) gets the next format number.
+ * The whole replicated state as bytes: a format number, revisions, the state hash, the history that is not compacted, the
+ * leases by id (what is attached to them follows from the history), and the sessions from the least to the most recently
+ * active; a checksum over all of it ends it. Equal states are equal bytes.
  */
-const FORMAT = 1
+const FORMAT = 2
 
 const CHECKSUM_BYTES = 4
 
-/** No change takes fewer bytes than this, no session and no remembered result fewer than these. */
+/** No change takes fewer bytes than this, no lease, session or remembered result fewer than these. */
 const CHANGE_BYTES_MIN = 3
+const LEASE_BYTES_MIN = 4
 const SESSION_BYTES_MIN = 18
 const RESULT_BYTES_MIN = 3
 
@@ -26,11 +29,12 @@ const CHANGE_BYTES_GUESS = 24
 
 export interface StoreState {
   readonly mvcc: Mvcc
+  readonly leases: Leases
   readonly sessions: Sessions
   readonly hash: number
 }
 
-export function encodeSnapshot({ mvcc, sessions, hash }: StoreState): Uint8Array {
+export function encodeSnapshot({ mvcc, leases, sessions, hash }: StoreState): Uint8Array {
   const writer = new Writer(mvcc.sizeBytes + mvcc.history.length * CHANGE_BYTES_GUESS + sessions.size * 64)
   writer.byte(FORMAT)
   writer.uint(mvcc.revision)
@@ -38,6 +42,13 @@ export function encodeSnapshot({ mvcc, sessions, hash }: StoreState): Uint8Array
   writer.uint32(hash)
   writer.uint(mvcc.history.length)
   for (const { kv } of mvcc.history) writeKeyValue(writer, kv)
+  writer.uint(leases.size)
+  for (const { lease, ttlSeconds, remainingSeconds, renewals } of leases.states()) {
+    writer.uint(lease)
+    writer.uint(ttlSeconds)
+    writer.uint(remainingSeconds)
+    writer.uint(renewals)
+  }
   writer.uint(sessions.size)
   for (const { clientId, lastSeq, results } of sessions.states()) {
     writeClientId(writer, clientId)
@@ -75,6 +86,8 @@ function readState(reader: Reader, options: StoreOptions): StoreState {
   const compactRevision = reader.int()
   const hash = reader.uint32()
   const mvcc = Mvcc.from(revision, compactRevision, readHistory(reader))
+  const leases = readLeases(reader)
+  mvcc.forEach(EVERY_KEY, 0, kv => leases.follow(kv))
   const sessions = new Sessions(options)
   for (let left = reader.count(SESSION_BYTES_MIN); left > 0; left--) {
     const clientId = readClientId(reader)
@@ -88,7 +101,19 @@ function readState(reader: Reader, options: StoreOptions): StoreState {
     sessions.restore({ clientId, lastSeq, results })
   }
   reader.end()
-  return { mvcc, sessions, hash }
+  return { mvcc, leases, sessions, hash }
+}
+
+function readLeases(reader: Reader): Leases {
+  const leases = new Leases()
+  let previous = 0
+  for (let left = reader.count(LEASE_BYTES_MIN); left > 0; left--) {
+    const lease = reader.uint()
+    if (lease <= previous) throw new DecodeError('leases out of order')
+    previous = lease
+    leases.restore({ lease, ttlSeconds: reader.uint(), remainingSeconds: reader.uint(), renewals: reader.uint() })
+  }
+  return leases
 }
 
 function* readHistory(reader: Reader): Generator<KeyValue> {

@@ -1,17 +1,30 @@
-import { HASH_SEED, mixBytes, mixNumber, mixText } from './hash.ts'
+import { EVERY_KEY } from './bytes.ts'
+import { storeError } from './errors.ts'
+import { HASH_SEED, mixKeyValue, mixNumber, mixText } from './hash.ts'
+import { hashKv } from './hash-kv.ts'
+import { LEASE_BYTES, Leases } from './leases.ts'
 import { type StoreOptions, storeOptions } from './limits.ts'
 import { Mvcc } from './mvcc.ts'
 import { range } from './range.ts'
 import { Sessions } from './sessions.ts'
 import { decodeSnapshot, encodeSnapshot } from './snapshot.ts'
+import { Counts, type StoreStatistics } from './statistics.ts'
 import { applyDelete, applyPut, applyTxn } from './txn.ts'
 import {
   type Command,
   type CommandResult,
+  type HashKvResponse,
+  type LeaseCheckpointRequest,
+  type LeaseExpireRequest,
+  type LeaseGrantRequest,
+  type LeaseGrantResponse,
+  type LeaseId,
+  type LeaseState,
   type RangeRequest,
   type RangeResponse,
   type Revision,
   StoreError,
+  type SystemCommand,
   type WatchRequest,
   type WriteRequest,
   type WriteResponse,
@@ -22,21 +35,26 @@ import { type WatchDelivery, Watches } from './watch.ts'
 export { DecodeError } from './binary.ts'
 
 /**
- * The replicated state machine: keys in all their revisions, the clients' sessions, and the watchers of this member.
+ * The replicated state machine: keys in all their revisions, leases, the clients' sessions, and the watchers of this member.
  *
  * Deterministic: stores with the same options that applied the same commands have equal hashes and byte-identical
- * snapshots. Watchers are the member's own and no part of that.
+ * snapshots. Watchers and counts are the member's own and no part of that.
  */
 export class Store {
   readonly #options: StoreOptions
   readonly #watches = new Watches()
+  readonly #counts = new Counts()
   #mvcc: Mvcc
+  #leases: Leases
   #sessions: Sessions
   #hash: number
+  /** How many keys exist. */
+  #keys = 0
 
   constructor(options: Partial<StoreOptions> = {}) {
     this.#options = storeOptions(options)
     this.#mvcc = new Mvcc()
+    this.#leases = new Leases()
     this.#sessions = new Sessions(this.#options)
     this.#hash = HASH_SEED
   }
@@ -50,7 +68,7 @@ export class Store {
 
   /** The whole replicated state, in a buffer of its own. */
   snapshot(): Uint8Array {
-    return encodeSnapshot({ mvcc: this.#mvcc, sessions: this.#sessions, hash: this.#hash })
+    return encodeSnapshot({ mvcc: this.#mvcc, leases: this.#leases, sessions: this.#sessions, hash: this.#hash })
   }
 
   /**
@@ -58,11 +76,14 @@ export class Store {
    * has they get, and where it has not, they end. Throws `DecodeError` for damaged bytes, and then nothing has changed.
    */
   install(snapshot: Uint8Array): void {
-    const { mvcc, sessions, hash } = decodeSnapshot(snapshot, this.#options)
+    const { mvcc, leases, sessions, hash } = decodeSnapshot(snapshot, this.#options)
     this.#watches.moveOn(this.revision, mvcc.revision)
+    leases.replaces(this.#leases)
     this.#mvcc = mvcc
+    this.#leases = leases
     this.#sessions = sessions
     this.#hash = hash
+    this.#keys = countKeys(mvcc)
   }
 
   /** The last revision made; 1 for a new store. */
@@ -77,7 +98,7 @@ export class Store {
 
   /** Bytes held, as counted against `quotaBytesMax`. */
   get sizeBytes(): number {
-    return this.#mvcc.sizeBytes
+    return this.#mvcc.sizeBytes + this.#leases.sizeBytes
   }
 
   /** Depends on every write executed and all it changed: members that applied the same log have the same. */
@@ -91,11 +112,27 @@ export class Store {
    */
   apply(command: Command): CommandResult {
     return this.#sessions.once(command, () => {
-      const start = this.#mvcc.history.length
       const result = this.#execute(command.request)
-      this.#mixIn(command, result, start)
+      if (result.ok) this.#counts.addResponse(result.response)
+      this.#mixIn(command, result)
       return result
     })
+  }
+
+  /** Applies a committed command of the leader's own. One that came too late, or again, changes nothing. */
+  applySystem({ request }: SystemCommand): void {
+    switch (request.op) {
+      case 'leaseExpire':
+        this.#expire(request)
+        return
+      case 'leaseCheckpoint':
+        this.#checkpoint(request)
+        return
+      case 'compact':
+        if (request.revision <= this.#mvcc.compactRevision || request.revision > this.revision) return
+        this.#compact(request.revision)
+        this.#counts.add('compactions')
+    }
   }
 
   /** What `apply` returned for a write of a client, for those who were not there (after `restore`). */
@@ -106,7 +143,55 @@ export class Store {
   /** Throws `StoreError`: `COMPACTED`, `FUTURE_REVISION`, `EMPTY_KEY`, `INVALID_SORT_OPTION`, `INVALID_ARGUMENT`. */
   range(request: RangeRequest): RangeResponse {
     checkRange(request)
-    return range(this.#mvcc, request)
+    const response = range(this.#mvcc, request)
+    this.#counts.add('ranges')
+    return response
+  }
+
+  /**
+   * A digest of all that can be read at `revision` (0: now) and of the history that leads there: members that hold the same
+   * give the same, whatever they have freed of what was compacted. Throws `COMPACTED` (at the compacted revision too, as
+   * etcd does), `FUTURE_REVISION`, `INVALID_ARGUMENT`. Takes time in proportion to the history.
+   */
+  hashKv(revision: Revision): HashKvResponse {
+    if (!Number.isSafeInteger(revision)) throw storeError('INVALID_ARGUMENT')
+    const hash = hashKv(this.#mvcc, revision)
+    return { op: 'hashKv', header: { revision: this.revision }, hash, compactRevision: this.compactRevision }
+  }
+
+  lease(id: LeaseId): LeaseState | null {
+    return this.#leases.state(id)
+  }
+
+  /** In the order of their ids. */
+  leaseStates(): Iterable<LeaseState> {
+    return this.#leases.states()
+  }
+
+  /** The keys attached to a lease, in key order; none if there is no such lease. */
+  leaseKeys(id: LeaseId): readonly Uint8Array[] {
+    return this.#leases.keys(id)
+  }
+
+  /**
+   * Leases granted, kept alive, checkpointed or ended since the last call, for whoever counts their time. To be called after
+   * each turn. After `restore` and `install`, all leases count as changed.
+   */
+  takeLeaseChanges(): readonly LeaseId[] {
+    return this.#leases.takeChanges()
+  }
+
+  statistics(): StoreStatistics {
+    return {
+      ...this.#counts.get(),
+      keys: this.#keys,
+      sizeBytes: this.sizeBytes,
+      quotaBytes: this.#options.quotaBytesMax,
+      compactRevision: this.compactRevision,
+      watchers: this.#watches.size,
+      slowWatchers: this.#watches.slow,
+      leases: this.#leases.size,
+    }
   }
 
   /** Starts a watch under an id that no other open one has. What it is to be given comes from `drainWatches`. */
@@ -125,15 +210,19 @@ export class Store {
 
   /** What watchers lack and can take, to be called after each turn. A delivery with a `compactRevision` ends its watch. */
   drainWatches(): WatchDelivery[] {
-    return this.#watches.drain(this.#mvcc)
+    const deliveries = this.#watches.drain(this.#mvcc)
+    for (const delivery of deliveries) {
+      if (!('batches' in delivery)) continue
+      for (const { events } of delivery.batches) this.#counts.add('eventsSent', events.length)
+    }
+    return deliveries
   }
 
   #execute(request: WriteRequest): CommandResult {
     try {
       checkWrite(request, this.#options)
       const response = this.#run(request)
-      const start = this.#mvcc.commit()
-      this.#watches.wake(this.#mvcc.history, start, this.#mvcc.revision)
+      this.#commit()
       return { ok: true, response }
     } catch (error) {
       this.#mvcc.rollback()
@@ -143,7 +232,8 @@ export class Store {
   }
 
   #run(request: WriteRequest): WriteResponse {
-    const context = { mvcc: this.#mvcc, quotaBytesMax: this.#options.quotaBytesMax, leaseExists: noLeaseExists }
+    const freeBytes = this.#options.quotaBytesMax - this.sizeBytes
+    const context = { mvcc: this.#mvcc, leases: this.#leases, freeBytes }
     switch (request.op) {
       case 'put':
         return applyPut(context, request)
@@ -152,33 +242,86 @@ export class Store {
       case 'txn':
         return applyTxn(context, request)
       case 'compact':
-        this.#mvcc.compact(request.revision)
+        this.#compact(request.revision)
         return { op: 'compact', header: { revision: this.revision } }
+      case 'leaseGrant':
+        return this.#grant(request, freeBytes)
+      case 'leaseRevoke':
+        this.#leases.check(request.lease)
+        this.#endLease(request.lease)
+        return { op: 'leaseRevoke', header: { revision: this.revision } }
+      case 'leaseKeepAlive': {
+        const ttlSeconds = this.#leases.renew(request.lease)
+        this.#mix(request.lease)
+        return { op: 'leaseKeepAlive', header: { revision: this.revision }, lease: request.lease, ttlSeconds }
+      }
     }
   }
 
-  #mixIn({ clientId, seq, request }: Command, result: CommandResult, start: number): void {
-    let hash = mixNumber(mixText(this.#hash, clientId), seq)
-    if (!result.ok) hash = mixText(hash, result.code)
-    else if (request.op === 'compact') hash = mixNumber(hash, request.revision)
-    else hash = this.#mixChanges(mixNumber(hash, this.revision), start)
-    this.#hash = hash
-  }
-
-  #mixChanges(hash: number, start: number): number {
-    let mixed = hash
+  /** Makes what was changed a revision, if there was anything, and tells all who follow the changes. */
+  #commit(): void {
+    const start = this.#mvcc.commit()
     const { history } = this.#mvcc
     for (let i = start; i < history.length; i++) {
       const kv = history[i]?.kv
       if (kv === undefined) break
-      mixed = mixBytes(mixBytes(mixed, kv.key), kv.value)
-      mixed = mixNumber(mixNumber(mixNumber(mixed, kv.version), kv.createRevision), kv.lease)
+      this.#hash = mixKeyValue(this.#hash, kv)
+      this.#leases.follow(kv)
+      if (kv.version === 1) this.#keys++
+      if (kv.version === 0) this.#keys--
     }
-    return mixed
+    this.#watches.wake(history, start, this.revision)
+  }
+
+  #compact(revision: Revision): void {
+    this.#mvcc.compact(revision)
+    this.#mix(revision)
+  }
+
+  #grant(request: LeaseGrantRequest, freeBytes: number): LeaseGrantResponse {
+    const { lease } = request
+    this.#leases.checkFree(lease)
+    if (LEASE_BYTES > freeBytes) throw storeError('NOSPACE')
+    const ttlSeconds = Math.max(request.ttlSeconds, this.#options.leaseTtlSecondsMin)
+    this.#leases.grant(lease, ttlSeconds)
+    this.#mix(lease, ttlSeconds)
+    return { op: 'leaseGrant', header: { revision: this.revision }, lease, ttlSeconds }
+  }
+
+  /** The keys go as one revision, in key order; no keys, no revision. */
+  #endLease(lease: LeaseId): void {
+    for (const key of this.#leases.keys(lease)) this.#mvcc.delete({ key, end: null })
+    this.#commit()
+    this.#leases.end(lease)
+    this.#mix(lease)
+  }
+
+  #expire({ lease, renewals }: LeaseExpireRequest): void {
+    if (this.#leases.state(lease)?.renewals !== renewals) return
+    this.#endLease(lease)
+    this.#counts.add('leasesExpired')
+  }
+
+  #checkpoint({ checkpoints }: LeaseCheckpointRequest): void {
+    for (const { lease, renewals, remainingSeconds } of checkpoints) {
+      if (this.#leases.checkpoint(lease, renewals, remainingSeconds)) this.#mix(lease, remainingSeconds)
+    }
+  }
+
+  #mixIn({ clientId, seq }: Command, result: CommandResult): void {
+    const hash = mixNumber(mixText(this.#hash, clientId), seq)
+    this.#hash = result.ok ? mixNumber(hash, this.revision) : mixText(hash, result.code)
+  }
+
+  #mix(...values: number[]): void {
+    for (const value of values) this.#hash = mixNumber(this.#hash, value)
   }
 }
 
-/** There are no leases yet, so none that a key could be attached to. */
-function noLeaseExists(): boolean {
-  return false
+function countKeys(mvcc: Mvcc): number {
+  let count = 0
+  mvcc.forEach(EVERY_KEY, 0, () => {
+    count++
+  })
+  return count
 }

@@ -1,11 +1,11 @@
 import { holds } from './compare.ts'
 import { storeError } from './errors.ts'
+import type { Leases } from './leases.ts'
 import { changeBytes, type Mvcc } from './mvcc.ts'
 import { range } from './range.ts'
 import type {
   DeleteRequest,
   DeleteResponse,
-  LeaseId,
   PutRequest,
   PutResponse,
   RequestOp,
@@ -14,11 +14,12 @@ import type {
   TxnResponse,
 } from './types.ts'
 
-/** What a write needs to know beside the keys. */
+/** What a write needs to know beside itself. */
 export interface WriteContext {
   readonly mvcc: Mvcc
-  readonly quotaBytesMax: number
-  leaseExists(lease: LeaseId): boolean
+  readonly leases: Leases
+  /** What the quota leaves. */
+  readonly freeBytes: number
 }
 
 /**
@@ -81,8 +82,8 @@ function checkExists({ mvcc }: WriteContext, request: PutRequest): void {
   if (keeps && mvcc.latest(request.key) === null) throw storeError('KEY_NOT_FOUND')
 }
 
-function checkLease({ leaseExists }: WriteContext, request: PutRequest): void {
-  if (request.lease !== 0 && !leaseExists(request.lease)) throw storeError('LEASE_NOT_FOUND')
+function checkLease({ leases }: WriteContext, request: PutRequest): void {
+  if (request.lease !== 0) leases.check(request.lease)
 }
 
 function putBytes({ mvcc }: WriteContext, request: PutRequest): number {
@@ -91,8 +92,8 @@ function putBytes({ mvcc }: WriteContext, request: PutRequest): number {
 }
 
 /** Only what puts can run out of space; deletes and compaction are how space comes back. */
-function checkQuota({ mvcc, quotaBytesMax }: WriteContext, bytes: number): void {
-  if (bytes > 0 && mvcc.sizeBytes + bytes > quotaBytesMax) throw storeError('NOSPACE')
+function checkQuota({ freeBytes }: WriteContext, bytes: number): void {
+  if (bytes > 0 && bytes > freeBytes) throw storeError('NOSPACE')
 }
 
 function runPlan(mvcc: Mvcc, plan: Plan): TxnResponse {

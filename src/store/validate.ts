@@ -18,14 +18,14 @@ import type {
  * it, so that a log entry from a member with other ideas does no harm. The order of the checks is etcd's.
  */
 
-type Limits = Pick<StoreOptions, 'requestBytesMax' | 'txnOperationsMax'>
+type Limits = Pick<StoreOptions, 'requestBytesMax' | 'txnOperationsMax' | 'leaseTtlSecondsMax'>
 
 /** What each operation and compare counts for beside its keys and values, against `requestBytesMax`. */
 const OPERATION_BYTES = 16
 
 /**
  * Throws `StoreError`: `EMPTY_KEY`, `VALUE_PROVIDED`, `LEASE_PROVIDED`, `INVALID_SORT_OPTION`, `TOO_MANY_OPS`,
- * `DUPLICATE_KEY`, `REQUEST_TOO_LARGE`, or `INVALID_ARGUMENT` for what the types rule out.
+ * `DUPLICATE_KEY`, `LEASE_TTL_TOO_LARGE`, `REQUEST_TOO_LARGE`, or `INVALID_ARGUMENT` for what the types rule out.
  */
 export function checkWrite(request: WriteRequest, limits: Limits): void {
   switch (request.op) {
@@ -42,6 +42,16 @@ export function checkWrite(request: WriteRequest, limits: Limits): void {
       break
     case 'compact':
       checkIntegers(request.revision)
+      break
+    case 'leaseGrant':
+      checkIntegers(request.lease, request.ttlSeconds)
+      // Whoever asks chooses the id, so that a repeated request means the same lease.
+      if (request.lease <= 0) throw storeError('INVALID_ARGUMENT')
+      if (request.ttlSeconds > limits.leaseTtlSecondsMax) throw storeError('LEASE_TTL_TOO_LARGE')
+      break
+    case 'leaseRevoke':
+    case 'leaseKeepAlive':
+      checkIntegers(request.lease)
       break
     default:
       throw storeError('INVALID_ARGUMENT')
@@ -176,6 +186,9 @@ function requestBytes(request: WriteRequest | RequestOp): number {
     case 'delete':
       return OPERATION_BYTES + keysBytes(request)
     case 'compact':
+    case 'leaseGrant':
+    case 'leaseRevoke':
+    case 'leaseKeepAlive':
       return OPERATION_BYTES
     case 'txn': {
       let bytes = OPERATION_BYTES

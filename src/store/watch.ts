@@ -41,6 +41,15 @@ export class Watches {
   /** Up to where those waiting were last looked over for any that must end. */
   #compactRevision: Revision = 0
 
+  get size(): number {
+    return this.#watchers.size
+  }
+
+  /** Watchers that lack something and have no credit. */
+  get slow(): number {
+    return this.#waiting.size
+  }
+
   /** Throws if the id is taken: ids are the caller's. */
   add(id: number, request: WatchRequest, revision: Revision): void {
     if (this.#watchers.has(id)) throw new Error(`watch ${id} exists`)

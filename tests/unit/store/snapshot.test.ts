@@ -130,7 +130,7 @@ describe('a damaged snapshot', () => {
 
   test('of another format is refused by name', () => {
     const snapshot = sampleStore().snapshot()
-    snapshot[0] = 2
+    snapshot[0] = 1
     expect(() => Store.restore(snapshot)).toThrow('unknown snapshot format')
     expect(() => Store.restore(new Uint8Array(0))).toThrow(DecodeError)
   })
