@@ -27,6 +27,14 @@ const RESULT_BYTES_MIN = 3
 /** What one change takes beside its key and value, at most, in all practice. */
 const CHANGE_BYTES_GUESS = 24
 
+/** A snapshot being made. What the store applies, compacts or frees meanwhile does not show in it. */
+export interface SnapshotWriter {
+  /** Encodes up to about `changesMax` more changes. Returns the whole snapshot, in a buffer of its own, when it is done. */
+  step(changesMax: number): Uint8Array | null
+  /** It is not wanted any longer. Harmless after the end. */
+  abandon(): void
+}
+
 export interface StoreState {
   readonly mvcc: Mvcc
   readonly leases: Leases

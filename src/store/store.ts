@@ -7,7 +7,7 @@ import { type StoreOptions, storeOptions } from './limits.ts'
 import { Mvcc } from './mvcc.ts'
 import { range } from './range.ts'
 import { Sessions } from './sessions.ts'
-import { decodeSnapshot, encodeSnapshot } from './snapshot.ts'
+import { decodeSnapshot, encodeSnapshot, type SnapshotWriter } from './snapshot.ts'
 import { Counts, type StoreStatistics } from './statistics.ts'
 import { applyDelete, applyPut, applyTxn } from './txn.ts'
 import {
@@ -69,6 +69,21 @@ export class Store {
   /** The whole replicated state, in a buffer of its own. */
   snapshot(): Uint8Array {
     return encodeSnapshot({ mvcc: this.#mvcc, leases: this.#leases, sessions: this.#sessions, hash: this.#hash })
+  }
+
+  /** Starts to save the state as it is now, in steps, between which the store goes on. See `SnapshotWriter`. */
+  beginSnapshot(): SnapshotWriter {
+    const bytes = this.snapshot()
+    return { step: () => bytes, abandon: () => {} }
+  }
+
+  /**
+   * Lets go of the memory of up to `changesMax` changes that compaction made unreachable; true while there is more. Member-local:
+   * nothing that can be read, watched, saved or hashed depends on how often it was called.
+   */
+  scrub(changesMax: number): boolean {
+    if (changesMax < 1) throw new RangeError('a step of nothing')
+    return false
   }
 
   /**
@@ -206,6 +221,11 @@ export class Store {
   /** The watcher's consumer can take this many more batches, beyond the first `WATCH_INITIAL_CREDIT_BATCHES`. */
   credit(id: number, batches: number): void {
     this.#watches.credit(id, batches)
+  }
+
+  /** Up to which revision a watch has been given everything; null while it lags, or if there is none. To be asked after a drain. */
+  progressOf(id: number): Revision | null {
+    return this.#watches.isSynced(id) ? this.revision : null
   }
 
   /** What watchers lack and can take, to be called after each turn. A delivery with a `compactRevision` ends its watch. */

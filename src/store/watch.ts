@@ -87,6 +87,11 @@ export class Watches {
     }
   }
 
+  /** Whether a watcher has been given all there is. */
+  isSynced(id: number): boolean {
+    return this.#watchers.get(id)?.state === 'synced'
+  }
+
   credit(id: number, batches: number): void {
     const watcher = this.#watchers.get(id)
     if (watcher === undefined) return
