@@ -1,7 +1,7 @@
-import type { CompareResult, Revision, Compare as StoredCompare } from '../store/types.ts'
-import type { KeySpace } from './keyspace.ts'
+import type { CompareResult, Revision } from '../store/types.ts'
+import type { LeaseRef } from './operations.ts'
 import type { RangeSpec } from './range.ts'
-import { count } from './requests.ts'
+import { leaseId } from './requests.ts'
 
 /**
  * A condition of a transaction, for values of type `T`. Over a range of keys it must hold for every key there is; a
@@ -10,7 +10,7 @@ import { count } from './requests.ts'
 export type Compare<T> = NumberCompare | ValueCompare<T>
 
 export interface NumberCompare {
-  readonly target: 'version' | 'create' | 'mod'
+  readonly target: 'version' | 'create' | 'mod' | 'lease'
   readonly range: RangeSpec
   readonly result: CompareResult
   readonly operand: number
@@ -45,6 +45,11 @@ export function modRevision(range: RangeSpec): Comparisons<Revision, NumberCompa
   return comparisons(result => operand => ({ target: 'mod', range, result, operand }))
 }
 
+/** The lease that holds the key, given as such or by its id: 0 if there is none, or no key. */
+export function lease(range: RangeSpec): Comparisons<LeaseRef, NumberCompare> {
+  return comparisons(result => operand => ({ target: 'lease', range, result, operand: leaseId(operand) }))
+}
+
 /** The value, as the bytes its codec makes of it: order is that of bytes, and a key that does not exist compares false. */
 export function value(range: RangeSpec): {
   eq<T>(operand: T): ValueCompare<T>
@@ -56,13 +61,6 @@ export function value(range: RangeSpec): {
     (result: CompareResult) =>
     <T>(operand: T): ValueCompare<T> => ({ target: 'value', range, result, operand })
   return { eq: compare('='), ne: compare('!='), gt: compare('>'), lt: compare('<') }
-}
-
-export function compareRequest<T>(space: KeySpace<T>, compare: Compare<T>): StoredCompare {
-  const { target, result } = compare
-  const range = space.range(compare.range)
-  if (target === 'value') return { ...range, target, result, operand: space.value(compare.operand) }
-  return { ...range, target, result, operand: count(target, compare.operand) }
 }
 
 function comparisons<V, C>(by: (result: CompareResult) => (operand: V) => C): Comparisons<V, C> {

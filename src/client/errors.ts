@@ -11,8 +11,11 @@ export type ErrorCode =
   | 'UNAVAILABLE'
   /** The caller's `AbortSignal` ended the wait. */
   | 'ABORTED'
-  | 'INVALID_ARGUMENT'
   | 'INVALID_INVITE'
+  /** A lease ended, or a key was taken away, under who held on to it: a lock or a seat that is no longer one's own. */
+  | 'LOST'
+  /** Others kept changing what a transaction read, as often as it was run. */
+  | 'CONFLICT'
   /** A stored value is not what the codec expects. */
   | 'INVALID_VALUE'
   | 'INSECURE_CONTEXT'

@@ -1,4 +1,4 @@
-import type { KeyRange, Revision, KeyValue as StoredKeyValue } from '../store/types.ts'
+import type { KeyRange, LeaseId, Revision, KeyValue as StoredKeyValue } from '../store/types.ts'
 import { type Codec, decodeText } from './codec.ts'
 import { FlotillaError } from './errors.ts'
 import { requestBytesMax } from './limits.ts'
@@ -16,6 +16,8 @@ export interface KeyVersion {
   readonly modRevision: Revision
   /** 1 for a new key, one more for every put since. */
   readonly version: number
+  /** The lease that holds it; 0 if none does. */
+  readonly lease: LeaseId
 }
 
 export interface KeyValue<T> extends KeyVersion {
@@ -58,6 +60,7 @@ export class KeySpace<T> {
       createRevision: kv.createRevision,
       modRevision: kv.modRevision,
       version: kv.version,
+      lease: kv.lease,
     }
   }
 

@@ -91,6 +91,7 @@ export class Live<T> implements Readable<LiveRange<T>> {
   #notify(handle: WatchHandle, notification: WatchNotification): void {
     switch (notification.kind) {
       case 'created':
+      case 'progress':
         break
       case 'events':
         this.#apply(notification.batches)

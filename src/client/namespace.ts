@@ -6,6 +6,7 @@ import type {
   DeleteOptions,
   DeleteResult,
   GetOptions,
+  IgnoreValueOptions,
   PutOptions,
   PutResult,
   RangeOptions,
@@ -58,7 +59,9 @@ export class Namespace<T> {
     this.#space = space
   }
 
-  async put(key: Key, value: T, options: PutOptions & Abortable = {}): Promise<PutResult<T>> {
+  put(key: Key, value: undefined, options: IgnoreValueOptions & Abortable): Promise<PutResult<T>>
+  put(key: Key, value: T, options?: PutOptions & Abortable & { readonly ignoreValue?: false }): Promise<PutResult<T>>
+  async put(key: Key, value: T | undefined, options: PutOptions & Abortable = {}): Promise<PutResult<T>> {
     const request = putRequest(this.#space, key, value, options)
     return putResult(this.#space, await this.#connection.write(request, options.signal))
   }

@@ -1,10 +1,24 @@
-import type { Header, Revision, SortOrder, SortTarget } from '../store/types.ts'
+import type { Header, LeaseId, Revision, SortOrder, SortTarget } from '../store/types.ts'
+import type { Compare } from './compare.ts'
 import type { KeyValue, KeyVersion } from './keyspace.ts'
 import type { Key, RangeSpec } from './range.ts'
+import type { TxnResult } from './txn.ts'
+
+/** A lease, or only its id; 0 is no lease. */
+export type LeaseRef = LeaseId | { readonly id: LeaseId }
 
 export interface PutOptions {
   /** Give back what was there before. */
   readonly prevKv?: boolean
+  /** The key is deleted when this lease ends; without it, whatever lease the key had no longer holds it. */
+  readonly lease?: LeaseRef
+  /** Leave the key with the lease it has. Error: `KEY_NOT_FOUND`. */
+  readonly ignoreLease?: boolean
+}
+
+/** Change a key's lease and version only; what is put is `undefined` then. Error: `KEY_NOT_FOUND`. */
+export interface IgnoreValueOptions extends PutOptions {
+  readonly ignoreValue: true
 }
 
 export interface DeleteOptions {
@@ -54,14 +68,28 @@ export interface DeleteResult<T> {
   readonly prevKvs: readonly KeyValue<T>[]
 }
 
-/** One step of a transaction, for values of type `T`. Made by `put`, `get`, `range` and `del`. */
-export type Operation<T> = PutOperation<T> | GetOperation | RangeOperation | KeysOperation | DeleteOperation
+/** One step of a transaction, for values of type `T`. Made by `put`, `get`, `range`, `del` and `txn`. */
+export type Operation<T> =
+  | PutOperation<T>
+  | IgnoreValueOperation
+  | GetOperation
+  | RangeOperation
+  | KeysOperation
+  | DeleteOperation
+  | TxnOperation<readonly Compare<T>[], readonly Operation<T>[], readonly Operation<T>[]>
 
 export interface PutOperation<T> {
   readonly kind: 'put'
   readonly key: Key
   readonly value: T
   readonly options: PutOptions
+}
+
+export interface IgnoreValueOperation {
+  readonly kind: 'put'
+  readonly key: Key
+  readonly value: undefined
+  readonly options: IgnoreValueOptions
 }
 
 export interface GetOperation {
@@ -88,6 +116,13 @@ export interface DeleteOperation {
   readonly options: DeleteOptions
 }
 
+export interface TxnOperation<If, Success, Failure> {
+  readonly kind: 'txn'
+  readonly compare: If
+  readonly success: Success
+  readonly failure: Failure
+}
+
 /** What an operation answers, in a space of values of type `T`. */
 export type ResultOf<O, T> = O extends { kind: 'put' }
   ? PutResult<T>
@@ -99,8 +134,16 @@ export type ResultOf<O, T> = O extends { kind: 'put' }
         ? RangeResult<KeyVersion>
         : O extends { kind: 'delete' }
           ? DeleteResult<T>
-          : never
+          : O extends {
+                kind: 'txn'
+                success: infer Success extends readonly unknown[]
+                failure: infer Failure extends readonly unknown[]
+              }
+            ? TxnResult<T, Success, Failure>
+            : never
 
+export function put(key: Key, value: undefined, options: IgnoreValueOptions): IgnoreValueOperation
+export function put<T>(key: Key, value: T, options?: PutOptions & { readonly ignoreValue?: false }): PutOperation<T>
 export function put<T>(key: Key, value: T, options: PutOptions = {}): PutOperation<T> {
   return { kind: 'put', key, value, options }
 }
@@ -118,4 +161,17 @@ export function range(range: RangeSpec, options: RangeOptions = {}): RangeOperat
 /** Deletes a key, or all keys of a range. (`delete` is a reserved word.) */
 export function del(range: RangeSpec, options: DeleteOptions = {}): DeleteOperation {
   return { kind: 'delete', range, options }
+}
+
+/**
+ * A transaction within a transaction: part of the one revision. Conditions of the whole tree are about the state before any
+ * of it.
+ */
+export function txn<
+  const If extends readonly unknown[],
+  const Success extends readonly unknown[],
+  const Failure extends readonly unknown[] = [],
+>(compare: If, success: Success, failure?: Failure): TxnOperation<If, Success, Failure> {
+  // Left out, `Failure` is [].
+  return { kind: 'txn', compare, success, failure: failure ?? ([] as unknown as Failure) }
 }

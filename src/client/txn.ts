@@ -1,11 +1,10 @@
-import type { Header, RequestOp, TxnRequest } from '../store/types.ts'
-import { type Compare, compareRequest } from './compare.ts'
+import type { Header } from '../store/types.ts'
+import type { Compare } from './compare.ts'
 import type { Connection } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import type { KeySpace } from './keyspace.ts'
-import { txnOperationsMax } from './limits.ts'
 import type { Operation, ResultOf } from './operations.ts'
-import { checkSize, operationRequest, operationResult } from './requests.ts'
+import { checkSize, payloadBytes, txnRequest, txnResponses } from './requests.ts'
 
 /** The results of a branch, each of the type its operation promises. */
 export type Results<Ops extends readonly unknown[], T> = { -readonly [I in keyof Ops]: ResultOf<Ops[I], T> }
@@ -66,33 +65,13 @@ export class Txn<T, Then extends readonly Operation<T>[] = [], Else extends read
    * the transaction (`outcome: 'unknown'`).
    */
   async commit(options: { readonly signal?: AbortSignal } = {}): Promise<TxnResult<T, Then, Else>> {
-    const response = await this.#connection.write(this.#request(), options.signal)
+    const tree = { compare: this.#compares, success: this.#then, failure: this.#else }
+    const request = txnRequest(this.#space, tree)
+    checkSize(payloadBytes(request))
+    const response = await this.#connection.write(request, options.signal)
     const { header, succeeded } = response
-    const branch: readonly Operation<T>[] = succeeded ? this.#then : this.#else
-    const responses = branch.map((operation, i) => operationResult(this.#space, operation, response.responses[i]))
-    // The compiler cannot follow types through `map`; operationResult has checked each response against its operation.
+    const responses = txnResponses(this.#space, tree, response)
+    // The compiler cannot follow types through `map`; each response was checked against its operation.
     return { succeeded, header, responses } as unknown as TxnResult<T, Then, Else>
   }
-
-  #request(): TxnRequest {
-    const request: TxnRequest = {
-      op: 'txn',
-      compare: this.#compares.map(compare => compareRequest(this.#space, compare)),
-      success: this.#then.map(operation => operationRequest(this.#space, operation)),
-      failure: this.#else.map(operation => operationRequest(this.#space, operation)),
-    }
-    const { compare, success, failure } = request
-    if (Math.max(compare.length, success.length, failure.length) > txnOperationsMax) {
-      throw new FlotillaError(
-        'TOO_MANY_OPS',
-        `A transaction may have ${txnOperationsMax} conditions and ${txnOperationsMax} operations in each branch.`,
-      )
-    }
-    checkSize([...success, ...failure].reduce((sum, operation) => sum + payloadBytes(operation), 0))
-    return request
-  }
-}
-
-function payloadBytes(operation: RequestOp): number {
-  return operation.op === 'put' ? operation.key.length + operation.value.length : 0
 }

@@ -24,7 +24,7 @@ test('put sends bytes and gives back the revision and what was there', async () 
   host.respond(host.last().id, { op: 'put', header: { revision: 4 }, prevKv: storedKv('ключ', 'old', 3, 2) })
   expect(await written).toEqual({
     header: { revision: 4 },
-    prevKv: { key: 'ключ', keyBytes: bytes('ключ'), value: 'old', createRevision: 2, modRevision: 3, version: 2 },
+    prevKv: { key: 'ключ', keyBytes: bytes('ключ'), value: 'old', createRevision: 2, modRevision: 3, version: 2, lease: 0 },
   })
 })
 
@@ -74,7 +74,7 @@ test('keysOnly reads no values, so no codec stumbles over them', async () => {
   await sent()
   host.respond(host.last().id, rangeResponse([storedKv('n/a', '')]))
   const { kvs } = await read
-  expect(kvs).toEqual([{ key: 'a', keyBytes: bytes('a'), createRevision: 2, modRevision: 2, version: 1 }])
+  expect(kvs).toEqual([{ key: 'a', keyBytes: bytes('a'), createRevision: 2, modRevision: 2, version: 1, lease: 0 }])
 })
 
 test('delete takes a key or a range', async () => {
