@@ -1,84 +1,109 @@
 import type { ClientResponse, RequestId, WatchNotification } from '../replica/types.ts'
-import type { RangeRequest, RangeResponse, WatchRequest, WriteRequest, WriteResponse } from '../store/types.ts'
-import type { FromHost, HostStatus, ToHost } from '../worker/protocol.ts'
+import { DEFAULT_STORE_OPTIONS } from '../store/limits.ts'
+import {
+  type LeaseId,
+  type ReadRequest,
+  type ReadResponse,
+  StoreError,
+  type WatchRequest,
+  type WriteRequest,
+  type WriteResponse,
+} from '../store/types.ts'
+import { checkWrite } from '../store/validate.ts'
+import type { EpochMs, FromHost, HostStatus, OutboxEntry, ToHost } from '../worker/protocol.ts'
+import {
+  answersRead,
+  answersWrite,
+  type Call,
+  follow,
+  isOutOfSequence,
+  losesNumber,
+  type Offline,
+  type ReadResponseTo,
+  type ResponseTo,
+  resumed,
+  type Settle,
+  toError,
+  type WatchCall,
+  type WatchSink,
+  type WriteCall,
+  withUnknownOutcome,
+} from './calls.ts'
 import { aborted, FlotillaError } from './errors.ts'
+import { pendingBytesMax, pendingWritesMax, settledWritesMax } from './limits.ts'
+import { PendingList, type PendingWrite, type SettledWrite, writeBytes, writtenKeys } from './pending.ts'
 import { Observable, type Readable } from './readable.ts'
 import { randomName, WriteSession } from './session.ts'
 
 type RequestMessage = Extract<ToHost, { type: 'requests' }>
-type Refusal = Extract<ClientResponse, { ok: false }>
 
-/** The answer that belongs to a request. */
-export type ResponseTo<R extends WriteRequest> = Extract<WriteResponse, { op: R['op'] }>
-
-/** Where a watch's news go. After `fail` there are none. */
-export interface WatchSink {
-  notify(notification: WatchNotification): void
-  fail(error: FlotillaError): void
+export interface WriteOptions {
+  readonly signal?: AbortSignal
+  /** What to do while there is no quorum; the database's own choice if not given. */
+  readonly offline?: Offline
 }
 
 export interface WatchHandle {
   /** So many batches were consumed, and as many more may come. */
   credit(batches: number): void
+  /** Asks for a `progress` notification. It comes when all events up to then have been given. */
+  progress(): void
   cancel(): void
 }
 
-interface ReadCall {
-  readonly kind: 'read'
-  readonly id: RequestId
-  readonly request: RangeRequest
-  readonly serializable: boolean
-  readonly settle: Settle<RangeResponse>
+/** Where the news of a lease go. After `lost` there are none. */
+export interface LeaseSink {
+  /** It was kept alive, and lives until then at least. */
+  kept(untilMs: EpochMs): void
+  /** It ended, or may have. */
+  lost(): void
 }
 
-interface WriteCall {
-  readonly kind: 'write'
-  readonly id: RequestId
-  readonly request: WriteRequest
-  readonly settle: Settle<WriteResponse>
-  /** Its number, from when it is sent. */
-  seq: number | null
-  /** Refused for want of its predecessor, and sent under a new number once: a second time would be a bug. */
-  renumbered: boolean
-}
-
-interface WatchCall {
-  readonly kind: 'watch'
-  readonly id: RequestId
-  readonly request: WatchRequest
-  readonly sink: WatchSink
-}
-
-type Call = ReadCall | WriteCall | WatchCall
-
-interface Settle<R> {
-  resolve(response: R): void
-  reject(error: FlotillaError): void
+interface KeptLease {
+  readonly ttlSeconds: number
+  untilMs: EpochMs
+  readonly sink: LeaseSink
 }
 
 /**
  * The page's end of the data port. It numbers requests, sends those of one microtask as one message, and brings the
  * answers back to their callers. Speaks of bytes and revisions only; keys, codecs and ranges are its users' matter.
+ *
+ * It outlives its worker: attached to the next one, it asks again what was not answered, goes on with each watch
+ * where it was, and repeats unanswered writes under the numbers they had, which the cluster knows to be the same writes.
  */
 export class Connection {
-  readonly #post: (message: ToHost) => void
+  readonly #offline: Offline
   readonly #status: Observable<HostStatus | null> = new Observable<HostStatus | null>(null)
+  readonly #pending = new PendingList(() => this.#pendingWrites())
+  readonly #settled = new Observable<readonly SettledWrite[]>([])
+  #post: ((message: ToHost) => void) | null = null
   #nextId: RequestId = 1
   #session = new WriteSession(randomName())
+  /** The names this page has written under, by which it knows its own writes in the outbox. */
+  readonly #names = new Set([this.#session.clientId])
   /** Asked for and not yet sent, in the order of the calls. */
   readonly #unsent = new Set<Call>()
-  /** Writes that wait for room in the session; all of them are older than any unsent one. */
+  /** Writes that wait for a new session; all of them are older than any unsent one. */
   #waiting = new Set<WriteCall>()
   /** Refused by a broken session without having happened; they go first in the next one. */
   readonly #renumber: WriteCall[] = []
+  /** In the order of sending. */
   readonly #sent = new Map<RequestId, Call>()
   readonly #canceled: RequestId[] = []
   readonly #credits = new Map<RequestId, number>()
+  readonly #progress = new Set<RequestId>()
+  readonly #leases = new Map<LeaseId, KeptLease>()
+  /** Kept by an earlier life of this page, and to be answered before any write of this one is sent. */
+  #earlier: OutboxEntry[] = []
+  #unansweredWrites = 0
+  #unansweredBytes = 0
   #flushScheduled = false
   #failure: FlotillaError | null = null
 
-  constructor(post: (message: ToHost) => void) {
-    this.#post = post
+  /** Nothing is sent before it is attached to a worker. */
+  constructor({ offline = 'queue' }: { readonly offline?: Offline } = {}) {
+    this.#offline = offline
   }
 
   /** The member's own view, as of its last word; null before the first. */
@@ -86,48 +111,131 @@ export class Connection {
     return this.#status
   }
 
+  /** Writes not yet answered, those of earlier lives first, in the order they will happen. */
+  get pending(): Readable<readonly PendingWrite[]> & { readonly value: readonly PendingWrite[] } {
+    return this.#pending
+  }
+
+  /** What became of the writes of earlier lives: the latest `settledWritesMax`, in the order they were answered. */
+  get settled(): Readable<readonly SettledWrite[]> & { readonly value: readonly SettledWrite[] } {
+    return this.#settled
+  }
+
+  /** What a page has under way, for `metrics()`. */
+  get counts(): { readonly writes: number; readonly watches: number; readonly leases: number } {
+    const watches = [...this.#sent.values()].filter(({ kind }) => kind === 'watch').length
+    return { writes: this.#earlier.length + this.#unansweredWrites, watches, leases: this.#leases.size }
+  }
+
   /** Why nothing will be answered any more. */
   get failure(): FlotillaError | null {
     return this.#failure
   }
 
-  read(request: RangeRequest, serializable: boolean, signal?: AbortSignal): Promise<RangeResponse> {
-    return this.#ask(signal, (id, settle) => ({ kind: 'read', id, request, serializable, settle }))
+  /** A worker's member runs: all that is unanswered goes to it, from the beginning. */
+  attach(post: (message: ToHost) => void): void {
+    if (this.#post !== null) throw new Error('assertion failed: attached to two workers')
+    this.#post = post
+    const requests = [...this.#sent.values()].map(call => this.#requestOf(call))
+    if (requests.length > 0) post({ type: 'requests', requests })
+    for (const call of this.#sent.values()) {
+      if (call.kind === 'watch' && call.progressDue) this.#progress.add(call.id)
+    }
+    for (const [lease, { ttlSeconds, untilMs }] of this.#leases) {
+      post({ type: 'keepLease', lease, ttlSeconds, sinceMs: untilMs - ttlSeconds * 1000 })
+    }
+    this.#scheduleFlush()
   }
 
-  /** Rejects with `outcome: 'unknown'` where the write may have happened, aborting it after it was sent included. */
-  async write<R extends WriteRequest>(request: R, signal?: AbortSignal): Promise<ResponseTo<R>> {
-    const response = await this.#ask<WriteResponse>(signal, (id, settle) => {
-      return { kind: 'write', id, request, settle, seq: null, renumbered: false }
+  /** The worker is gone, and with it all it had not answered. What is asked for waits for the next one. */
+  detach(): void {
+    this.#post = null
+    this.#canceled.length = 0
+    this.#credits.clear()
+    this.#progress.clear()
+    for (const call of this.#sent.values()) if (call.kind === 'write') call.durable = false
+    this.#earlier = []
+    this.#pending.changed()
+  }
+
+  async read<R extends ReadRequest>(
+    request: R,
+    serializable: boolean,
+    signal?: AbortSignal,
+  ): Promise<ReadResponseTo<R>> {
+    const response = await this.#ask<ReadResponse>(signal, (id, settle) => {
+      return { kind: 'read', id, request, serializable, settle }
     })
-    if (!answers(request, response)) throw new Error(`assertion failed: ${request.op} answered by ${response.op}`)
+    if (!answersRead(request, response)) throw new Error(`assertion failed: ${request.op} answered by ${response.op}`)
+    return response
+  }
+
+  /**
+   * Rejects with `outcome: 'unknown'` where the write may have happened, aborting it after it was sent included. What every
+   * member would refuse is refused here, before it takes a number: the cluster waits for each number it has not seen.
+   *
+   * Without a quorum: `UNAVAILABLE` if it is not to be queued, `OUTBOX_FULL` if too much is.
+   */
+  async write<R extends WriteRequest>(request: R, options: WriteOptions = {}): Promise<ResponseTo<R>> {
+    const { signal, offline = this.#offline } = options
+    const bytes = writeBytes(request)
+    if (this.#failure === null) this.#admit(request, bytes, offline)
+    const response = await this.#ask<WriteResponse>(signal, (id, settle) => {
+      const state = { command: null, renumbered: false, durable: false }
+      return { kind: 'write', id, request, bytes, offline, at: Date.now(), settle, ...state }
+    })
+    if (!answersWrite(request, response)) throw new Error(`assertion failed: ${request.op} answered by ${response.op}`)
     return response
   }
 
   watch(request: WatchRequest, sink: WatchSink): WatchHandle {
-    const call: WatchCall = { kind: 'watch', id: this.#takeId(), request, sink }
+    const call: WatchCall = { kind: 'watch', id: this.#takeId(), request, sink, next: null, progressDue: false }
     if (this.#failure !== null) {
       const failure = this.#failure
       queueMicrotask(() => sink.fail(failure))
     } else {
       this.#enqueue(call)
     }
+    const isOpen = () => this.#unsent.has(call) || this.#sent.has(call.id)
     return {
       credit: batches => {
-        if (!this.#unsent.has(call) && !this.#sent.has(call.id)) return
+        if (!isOpen()) return
         this.#credits.set(call.id, (this.#credits.get(call.id) ?? 0) + batches)
+        this.#scheduleFlush()
+      },
+      progress: () => {
+        if (!isOpen()) return
+        call.progressDue = true
+        this.#progress.add(call.id)
         this.#scheduleFlush()
       },
       cancel: () => this.#withdraw(call),
     }
   }
 
-  /** Tells the worker, at once, that the page is going away. */
+  /**
+   * Has the worker keep a lease alive that was granted, or last kept alive, by a request sent at `sinceMs`. Returns what
+   * ends that; the lease then lives as long as it has left.
+   */
+  keepLease(lease: LeaseId, ttlSeconds: number, sinceMs: EpochMs, sink: LeaseSink): () => void {
+    const kept: KeptLease = { ttlSeconds, untilMs: sinceMs + ttlSeconds * 1000, sink }
+    this.#leases.set(lease, kept)
+    this.#post?.({ type: 'keepLease', lease, ttlSeconds, sinceMs })
+    return () => {
+      if (this.#leases.get(lease) !== kept) return
+      this.#leases.delete(lease)
+      this.#post?.({ type: 'dropLease', lease })
+    }
+  }
+
+  /** Tells the worker, at once, that the page is going away, with all that was asked for before. */
   leave(): void {
+    if (this.#post === null) return
+    this.#flush(this.#post)
     this.#post({ type: 'leave' })
   }
 
-  receive(message: FromHost): void {
+  receive(message: Exclude<FromHost, { type: 'failed' }>): void {
     if (this.#failure !== null) return
     switch (message.type) {
       case 'turn':
@@ -136,9 +244,33 @@ export class Connection {
         break
       case 'status':
         this.#status.set(message.status)
+        if (!this.#hasQuorum) this.#failWithoutQuorum()
         break
-      case 'failed':
-        this.fail(new FlotillaError(message.code, message.message))
+      case 'leaseKept': {
+        const kept = this.#leases.get(message.lease)
+        if (kept === undefined) return
+        kept.untilMs = Math.max(kept.untilMs, message.untilMs)
+        kept.sink.kept(kept.untilMs)
+        break
+      }
+      case 'leaseLost': {
+        const kept = this.#leases.get(message.lease)
+        this.#leases.delete(message.lease)
+        kept?.sink.lost()
+        break
+      }
+      case 'outbox':
+        this.#onOutbox(message.entries)
+        break
+      case 'kept':
+        for (const id of message.ids) {
+          const call = this.#sent.get(id)
+          if (call?.kind === 'write') call.durable = true
+        }
+        this.#pending.changed()
+        break
+      case 'settled':
+        this.#onSettled(message.entry, message.response)
         break
       default:
         message satisfies never
@@ -150,18 +282,45 @@ export class Connection {
     if (this.#failure !== null) return
     this.#failure = error
     const calls = [...this.#sent.values(), ...this.#renumber, ...this.#waiting, ...this.#unsent]
-    for (const queue of [this.#sent, this.#waiting, this.#unsent, this.#credits]) queue.clear()
+    const leases = [...this.#leases.values()]
+    for (const queue of [this.#sent, this.#waiting, this.#unsent, this.#credits, this.#leases]) queue.clear()
+    this.#renumber.length = 0
+    this.#unansweredWrites = 0
+    this.#unansweredBytes = 0
     for (const call of calls) {
       if (call.kind === 'watch') call.sink.fail(error)
-      else if (call.kind === 'write' && call.seq !== null) call.settle.reject(withUnknownOutcome(error))
+      else if (call.kind === 'write' && call.command !== null) call.settle.reject(withUnknownOutcome(error))
       else call.settle.reject(error)
     }
+    for (const { sink } of leases) sink.lost()
+    this.#pending.changed()
     // So that whoever shows the status shows this too.
     this.#status.set(this.#status.value)
   }
 
+  get #hasQuorum(): boolean {
+    // Unheard of, it is given the benefit of the doubt: the first status is on its way.
+    return this.#status.value?.replica.quorum ?? true
+  }
+
   #takeId(): RequestId {
     return this.#nextId++
+  }
+
+  /** Throws what can be said against a write before it has a number. */
+  #admit(request: WriteRequest, bytes: number, offline: Offline): void {
+    try {
+      checkWrite(request, DEFAULT_STORE_OPTIONS)
+    } catch (error) {
+      if (error instanceof StoreError) throw new FlotillaError(error.code, error.message)
+      throw error
+    }
+    if (this.#hasQuorum) return
+    if (offline === 'fail') throw withoutQuorum('definite')
+    const full =
+      this.#earlier.length + this.#unansweredWrites >= pendingWritesMax ||
+      this.#unansweredBytes + bytes > pendingBytesMax
+    if (full) throw new FlotillaError('OUTBOX_FULL', 'Too many writes are waiting for a quorum already.')
   }
 
   #ask<R>(signal: AbortSignal | undefined, toCall: (id: RequestId, settle: Settle<R>) => Call): Promise<R> {
@@ -190,14 +349,16 @@ export class Connection {
 
   /** Nobody waits for `call` any longer. Returns what is known about its effect. */
   #withdraw(call: Call): 'definite' | 'unknown' {
-    if (this.#unsent.delete(call)) return 'definite'
     if (call.kind === 'write') {
-      if (this.#waiting.delete(call)) return 'definite'
-      // It stays: its answer is still to be counted, or its number would be outstanding for good.
-      return 'unknown'
+      // One that was sent stays: its answer is still to be counted, or its number would be outstanding for good.
+      if (!this.#unsent.delete(call) && !this.#waiting.delete(call)) return 'unknown'
+      this.#uncount(call)
+      return 'definite'
     }
+    if (this.#unsent.delete(call)) return 'definite'
     if (this.#sent.delete(call.id)) {
       this.#credits.delete(call.id)
+      this.#progress.delete(call.id)
       this.#canceled.push(call.id)
       this.#scheduleFlush()
     }
@@ -206,7 +367,18 @@ export class Connection {
 
   #enqueue(call: Call): void {
     this.#unsent.add(call)
+    if (call.kind === 'write') {
+      this.#unansweredWrites += 1
+      this.#unansweredBytes += call.bytes
+      this.#pending.changed()
+    }
     this.#scheduleFlush()
+  }
+
+  #uncount(call: WriteCall): void {
+    this.#unansweredWrites -= 1
+    this.#unansweredBytes -= call.bytes
+    this.#pending.changed()
   }
 
   #scheduleFlush(): void {
@@ -214,40 +386,45 @@ export class Connection {
     this.#flushScheduled = true
     queueMicrotask(() => {
       this.#flushScheduled = false
-      if (this.#failure === null) this.#flush()
+      if (this.#failure === null && this.#post !== null) this.#flush(this.#post)
     })
   }
 
-  #flush(): void {
+  #flush(post: (message: ToHost) => void): void {
     const requests = []
-    for (const call of this.#waiting) {
-      if (!this.#session.hasRoom) break
-      this.#waiting.delete(call)
-      requests.push(this.#send(call))
+    if (!this.#session.broken) {
+      for (const call of this.#waiting) requests.push(this.#send(call))
+      this.#waiting.clear()
     }
     for (const call of this.#unsent) {
-      if (call.kind === 'write' && (this.#waiting.size > 0 || !this.#session.hasRoom)) this.#waiting.add(call)
+      if (call.kind === 'write' && this.#session.broken) this.#waiting.add(call)
       else requests.push(this.#send(call))
     }
     this.#unsent.clear()
-    if (requests.length > 0) this.#post({ type: 'requests', requests })
-    if (this.#canceled.length > 0) this.#post({ type: 'cancel', ids: this.#canceled.splice(0) })
-    for (const [id, batches] of this.#credits) this.#post({ type: 'credit', id, batches })
+    if (requests.length > 0) post({ type: 'requests', requests })
+    if (this.#canceled.length > 0) post({ type: 'cancel', ids: this.#canceled.splice(0) })
+    for (const [id, batches] of this.#credits) post({ type: 'credit', id, batches })
     this.#credits.clear()
+    for (const id of this.#progress) post({ type: 'progress', id })
+    this.#progress.clear()
   }
 
   #send(call: Call): RequestMessage['requests'][number] {
     this.#sent.set(call.id, call)
+    if (call.kind === 'write') call.command = this.#session.next(call.request)
+    return this.#requestOf(call)
+  }
+
+  #requestOf(call: Call): RequestMessage['requests'][number] {
+    const { id } = call
     switch (call.kind) {
       case 'read':
-        return { id: call.id, request: { kind: 'range', request: call.request, serializable: call.serializable } }
+        return { id, request: { kind: 'read', request: call.request, serializable: call.serializable } }
       case 'watch':
-        return { id: call.id, request: { kind: 'watch', request: call.request } }
-      case 'write': {
-        const command = this.#session.next(call.request)
-        call.seq = command.seq
-        return { id: call.id, request: { kind: 'write', command } }
-      }
+        return { id, request: { kind: 'watch', request: resumed(call) } }
+      case 'write':
+        if (call.command === null) throw new Error('assertion failed: a write without a number is sent')
+        return { id, request: { kind: 'write', command: call.command } }
     }
   }
 
@@ -259,60 +436,109 @@ export class Connection {
     if (call.kind === 'write') this.#onWriteResponse(call, response)
     else if (!response.ok && call.kind === 'watch') call.sink.fail(toError(response))
     else if (!response.ok && call.kind === 'read') call.settle.reject(toError(response))
-    else if (response.ok && call.kind === 'read' && response.response.op === 'range')
+    else if (response.ok && call.kind === 'read' && answersRead(call.request, response.response))
       call.settle.resolve(response.response)
     else throw new Error(`assertion failed: a ${call.kind} was answered by something else`)
   }
 
   #onWriteResponse(call: WriteCall, response: ClientResponse): void {
-    if (call.seq === null) throw new Error('assertion failed: an answer to a write that was not sent')
-    this.#session.received(call.seq)
-    call.seq = null
+    if (call.command === null) throw new Error('assertion failed: an answer to a write that was not sent')
+    this.#session.received(call.command.seq)
+    call.command = null
+    call.durable = false
     if (!response.ok && losesNumber(response)) this.#session.break()
     if (!response.ok && isOutOfSequence(response) && response.outcome === 'definite' && !call.renumbered) {
       call.renumbered = true
       this.#renumber.push(call)
-    } else if (!response.ok) {
-      call.settle.reject(toError(response))
-    } else if (response.response.op === 'range') {
-      throw new Error('assertion failed: write answered by range')
     } else {
-      call.settle.resolve(response.response)
+      this.#uncount(call)
+      if (!response.ok) call.settle.reject(toError(response))
+      else if (answersWrite(call.request, response.response)) call.settle.resolve(response.response)
+      else throw new Error(`assertion failed: ${call.request.op} answered by ${response.response.op}`)
     }
-    if (this.#session.over) {
-      this.#session = new WriteSession(randomName())
-      const earlier = this.#renumber.splice(0).sort((a, b) => a.id - b.id)
-      this.#waiting = new Set([...earlier, ...this.#waiting])
-    }
+    if (!this.#session.over) return
+    this.#session = new WriteSession(randomName())
+    this.#names.add(this.#session.clientId)
+    const earlier = this.#renumber.splice(0).sort((a, b) => a.id - b.id)
+    this.#waiting = new Set([...earlier, ...this.#waiting])
     if (this.#waiting.size > 0) this.#scheduleFlush()
   }
 
   #onNotification(id: RequestId, notification: WatchNotification): void {
     const call = this.#sent.get(id)
     if (call?.kind !== 'watch') return
+    const isKnown = call.next !== null
     if (notification.kind === 'compacted') this.#sent.delete(id)
+    // That it was made anew by another worker is nobody's business.
+    if (notification.kind === 'created' && isKnown) return
+    follow(call, notification)
     call.sink.notify(notification)
+  }
+
+  /** The quorum is lost, and these were not to wait for another. */
+  #failWithoutQuorum(): void {
+    for (const call of [...this.#sent.values(), ...this.#waiting, ...this.#unsent]) {
+      if (call.kind === 'write' && call.offline === 'fail') call.settle.reject(withoutQuorum(this.#withdraw(call)))
+    }
+  }
+
+  #onOutbox(entries: readonly OutboxEntry[]): void {
+    for (const { command } of entries) {
+      const call = this.#ownCall(command)
+      if (call !== undefined) call.durable = true
+    }
+    this.#earlier = entries.filter(({ command }) => !this.#names.has(command.clientId))
+    this.#pending.changed()
+  }
+
+  #onSettled({ command, at }: OutboxEntry, response: ClientResponse): void {
+    if (this.#names.has(command.clientId)) {
+      // The worker found it in the outbox and was faster than our repeating it.
+      const call = this.#ownCall(command)
+      if (call !== undefined) this.#onResponse(call.id, response)
+      return
+    }
+    this.#earlier = this.#earlier.filter(({ command: { clientId, seq } }) => {
+      return clientId !== command.clientId || seq !== command.seq
+    })
+    const result = response.ok
+      ? ({ ok: true, revision: response.response.header.revision } as const)
+      : ({ ok: false, error: toError(response) } as const)
+    const settled = { operation: command.request.op, keys: writtenKeys(command.request), at, result }
+    this.#settled.set([...this.#settled.value, settled].slice(-settledWritesMax))
+    this.#pending.changed()
+  }
+
+  #ownCall({ clientId, seq }: OutboxEntry['command']): WriteCall | undefined {
+    for (const call of this.#sent.values()) {
+      if (call.kind === 'write' && call.command?.clientId === clientId && call.command.seq === seq) return call
+    }
+    return undefined
+  }
+
+  #pendingWrites(): readonly PendingWrite[] {
+    const own = [...this.#sent.values(), ...this.#renumber, ...this.#waiting, ...this.#unsent]
+      .filter(call => call.kind === 'write')
+      .sort((a, b) => a.id - b.id)
+    return [
+      ...this.#earlier.map(({ command: { request }, at }) => pendingWrite(request, { at, durable: true }, true)),
+      ...own.map(call => pendingWrite(call.request, call, false)),
+    ]
   }
 }
 
-function answers<R extends WriteRequest>(request: R, response: WriteResponse): response is ResponseTo<R> {
-  return response.op === request.op
+function pendingWrite(
+  request: WriteRequest,
+  { at, durable }: { readonly at: number; readonly durable: boolean },
+  fromEarlierLife: boolean,
+): PendingWrite {
+  return { operation: request.op, keys: writtenKeys(request), at, durable, fromEarlierLife }
 }
 
-/** The refusal did not come out of the log, so the write's number was not used up, or may not have been. */
-function losesNumber(response: Refusal): boolean {
-  return response.code === 'UNAVAILABLE' || response.code === 'STOPPED' || isOutOfSequence(response)
-}
-
-/** The cluster misses an earlier write of this session, or has forgotten the session. */
-function isOutOfSequence(response: Refusal): boolean {
-  return response.code === 'GAP' || response.code === 'SESSION_EXPIRED'
-}
-
-function toError(response: Refusal): FlotillaError {
-  return new FlotillaError(response.code, response.message, { outcome: response.outcome })
-}
-
-function withUnknownOutcome(error: FlotillaError): FlotillaError {
-  return new FlotillaError(error.code, error.message, { outcome: 'unknown', cause: error })
+function withoutQuorum(outcome: 'definite' | 'unknown'): FlotillaError {
+  const message =
+    outcome === 'definite'
+      ? 'There is no quorum, and the write was not to wait for one.'
+      : 'The quorum was lost while the write was on its way; it may have happened or may still happen.'
+  return new FlotillaError('UNAVAILABLE', message, { outcome })
 }

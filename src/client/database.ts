@@ -82,7 +82,7 @@ export class Database extends Namespace<string> implements AsyncDisposable {
    */
   async compact(revision: Revision, options: Abortable = {}): Promise<{ readonly header: Header }> {
     const request = { op: 'compact', revision: count('revision', revision) } as const
-    const { header }: CompactResponse = await this.#connection.write(request, options.signal)
+    const { header }: CompactResponse = await this.#connection.write(request, options)
     return { header }
   }
 

@@ -9,6 +9,8 @@ export type ErrorCode =
   | HostErrorCode
   /** No quorum, or no member to ask. */
   | 'UNAVAILABLE'
+  /** No quorum, and so many writes are waiting for one already that no more are kept. */
+  | 'OUTBOX_FULL'
   /** The caller's `AbortSignal` ended the wait. */
   | 'ABORTED'
   | 'INVALID_INVITE'

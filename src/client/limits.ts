@@ -4,8 +4,9 @@ export const requestBytesMax = 1.5 * 1024 * 1024
 /** Comparisons, and operations of one branch, in one transaction: etcd's default `--max-txn-ops`. */
 export const txnOperationsMax = 128
 
-/**
- * Writes sent whose results were not all received. The store remembers this many results of a client; with more under way
- * it could forget one that is still to be asked for again.
- */
-export const writesInFlightMax = 1024
+/** Writes, and bytes of their keys and values, that may wait for a quorum; all of them are kept in the outbox. */
+export const pendingWritesMax = 10_000
+export const pendingBytesMax = 64 * 1024 * 1024
+
+/** Of the writes of earlier lives, the latest so many are remembered with what became of them. */
+export const settledWritesMax = 256

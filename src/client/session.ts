@@ -1,5 +1,4 @@
 import type { Command, WriteRequest } from '../store/types.ts'
-import { writesInFlightMax } from './limits.ts'
 
 /** 128 random bits as 32 hex digits. */
 export function randomName(): string {
@@ -13,7 +12,7 @@ export function randomName(): string {
  * A session that lost a number is therefore `broken`: its owner waits for the outstanding answers and starts another.
  */
 export class WriteSession {
-  readonly #clientId: string
+  readonly clientId: string
   #last = 0
   #acked = 0
   /** Numbers above `#acked` whose result was received. */
@@ -21,11 +20,12 @@ export class WriteSession {
   #broken = false
 
   constructor(clientId: string) {
-    this.#clientId = clientId
+    this.clientId = clientId
   }
 
-  get hasRoom(): boolean {
-    return !this.#broken && this.#last - this.#acked < writesInFlightMax
+  /** It lost a number and takes no more writes. */
+  get broken(): boolean {
+    return this.#broken
   }
 
   /** Broken, and nothing more will be heard of it. */
@@ -34,9 +34,9 @@ export class WriteSession {
   }
 
   next(request: WriteRequest): Command {
-    if (!this.hasRoom) throw new Error('assertion failed: a write was numbered with no room for it')
+    if (this.#broken) throw new Error('assertion failed: a write was numbered in a broken session')
     this.#last += 1
-    return { clientId: this.#clientId, seq: this.#last, acked: this.#acked, request }
+    return { clientId: this.clientId, seq: this.#last, acked: this.#acked, request }
   }
 
   received(seq: number): void {

@@ -33,7 +33,8 @@ export function startWorker(): WorkerHost {
   })
   // It may come when nobody waits for it any more.
   broken.catch(() => {})
-  const connection = new Connection(message => data.port1.postMessage(message))
+  const connection = new Connection()
+  connection.attach(message => data.port1.postMessage(message))
   data.port1.onmessage = (event: MessageEvent<FromHost>) => receive(connection, event.data)
   const ports: HostPorts = { peer, control: control.port2, data: data.port2, links: links.port2, door: memory }
   worker.postMessage(ports, [control.port2, data.port2, links.port2])
@@ -63,7 +64,8 @@ function createWorker(): Worker {
 /** What cannot be understood must not leave callers waiting for good. */
 function receive(connection: Connection, message: FromHost): void {
   try {
-    connection.receive(message)
+    if (message.type === 'failed') connection.fail(new FlotillaError(message.code, message.message))
+    else connection.receive(message)
   } catch (cause) {
     connection.fail(new FlotillaError('INTERNAL', `The worker's answer makes no sense: ${cause}`, { cause }))
   }

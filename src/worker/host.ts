@@ -99,6 +99,10 @@ export class Host implements HostControl {
     return status
   }
 
+  async metrics(): Promise<string> {
+    return ''
+  }
+
   async close(): Promise<void> {
     if (this.#phase.phase === 'open') {
       const allLeft = new Promise<void>(resolve => {
@@ -326,7 +330,7 @@ export class Host implements HostControl {
 
   #reportFailure(): void {
     if (this.#phase.phase !== 'failed') return
-    this.#post({ type: 'failed', code: this.#phase.code, message: this.#phase.message })
+    this.#post({ type: 'failed', code: this.#phase.code, message: this.#phase.message, successor: null })
   }
 
   #postStatus(): void {

@@ -18,6 +18,7 @@ self.addEventListener(
     const surface: HostControl = {
       open: options => host.open(options),
       status: () => host.status(),
+      metrics: () => host.metrics(),
       close: () => host.close(),
     }
     Comlink.expose(surface, control)

@@ -105,15 +105,22 @@ export type FromHost =
   /** The lease was kept alive and lives until then at least; it is lost if nothing better is heard by that time. */
   | { readonly type: 'leaseKept'; readonly lease: LeaseId; readonly untilMs: EpochMs }
   | { readonly type: 'leaseLost'; readonly lease: LeaseId }
-  /**
-   * The outbox changed: all that is durably kept, in the order it will be sent. What is of an earlier life of this page, or
-   * another page's, is told apart by its client id.
-   */
+  /** What earlier lives of this page (or of another, now gone) left unanswered, in the order it will be sent. */
   | { readonly type: 'outbox'; readonly entries: readonly OutboxEntry[] }
-  /** A write kept from an earlier life, whose promise nobody holds any more, was answered. */
+  /** These writes of the page, by the ids they were asked under, are durably kept until they are answered. */
+  | { readonly type: 'kept'; readonly ids: readonly RequestId[] }
+  /** A write of an earlier life, whose promise nobody holds any more, was answered. */
   | { readonly type: 'settled'; readonly entry: OutboxEntry; readonly response: ClientResponse }
-  /** The member stopped and will not answer any more; the page must say so. */
-  | { readonly type: 'failed'; readonly code: HostErrorCode; readonly message: string }
+  /**
+   * The member stopped and will not answer any more; the page must say so. With `REMOVED` it may go on with another worker:
+   * `successor` is the new member that was given the outbox, or null if there was nothing to give.
+   */
+  | {
+      readonly type: 'failed'
+      readonly code: HostErrorCode
+      readonly message: string
+      readonly successor: MemberId | null
+    }
 
 export type HostErrorCode =
   /** No IndexedDB, or it refuses to open (private window, storage disabled). */

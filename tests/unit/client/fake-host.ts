@@ -1,5 +1,11 @@
 import { Connection } from '../../../src/client/connection.ts'
-import type { RangeResponse, KeyValue as StoredKeyValue, WriteResponse } from '../../../src/store/types.ts'
+import { FlotillaError } from '../../../src/client/errors.ts'
+import type {
+  RangeResponse,
+  ReadResponse,
+  KeyValue as StoredKeyValue,
+  WriteResponse,
+} from '../../../src/store/types.ts'
 import type { FromHost, HostErrorCode, HostStatus, ToHost } from '../../../src/worker/protocol.ts'
 
 type Posted<K extends ToHost['type']> = Extract<ToHost, { type: K }>
@@ -10,7 +16,11 @@ type Refusal = Extract<Turn['responses'][number]['response'], { ok: false }>
 /** The worker's end of the data port: remembers what the page posted and answers as the test says. */
 export class FakeHost {
   readonly posted: ToHost[] = []
-  readonly connection = new Connection(message => this.posted.push(message))
+  readonly connection = new Connection()
+
+  constructor() {
+    this.connection.attach(message => this.posted.push(message))
+  }
 
   messages<K extends ToHost['type']>(type: K): Posted<K>[] {
     return this.posted.filter((message): message is Posted<K> => message.type === type)
@@ -30,7 +40,7 @@ export class FakeHost {
     return sent
   }
 
-  respond(id: number, response: WriteResponse | RangeResponse): void {
+  respond(id: number, response: WriteResponse | ReadResponse): void {
     this.turn({ responses: [{ id, response: { ok: true, response } }] })
   }
 
@@ -47,7 +57,7 @@ export class FakeHost {
   }
 
   fail(code: HostErrorCode): void {
-    this.connection.receive({ type: 'failed', code, message: `failed: ${code}` })
+    this.connection.fail(new FlotillaError(code, `failed: ${code}`))
   }
 }
 

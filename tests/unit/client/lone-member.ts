@@ -8,7 +8,7 @@ type Turn = Extract<FromHost, { type: 'turn' }>
 
 /** A real member, alone in its cluster, whose disk is as fast as memory: what the client says must mean something to it. */
 export class LoneMember {
-  readonly connection = new Connection(message => this.#take(message))
+  readonly connection = new Connection()
   readonly #replica = new Replica({
     member: 7,
     recovered: { ...emptyState, hardState: { term: 1, vote: 0, commit: 1 }, snapshot: foundingWrite(7).install },
@@ -17,6 +17,7 @@ export class LoneMember {
   #inputs: Input[] = []
 
   constructor() {
+    this.connection.attach(message => this.#take(message))
     this.#schedule()
   }
 
@@ -25,6 +26,7 @@ export class LoneMember {
     if (copy.type === 'requests') this.#inputs.push(...copy.requests.map(r => ({ kind: 'request', ...r }) as const))
     if (copy.type === 'cancel') this.#inputs.push(...copy.ids.map(id => ({ kind: 'cancel', id }) as const))
     if (copy.type === 'credit') this.#inputs.push({ kind: 'credit', id: copy.id, batches: copy.batches })
+    if (copy.type === 'progress') this.#inputs.push({ kind: 'progress', id: copy.id })
     this.#schedule()
   }
 
