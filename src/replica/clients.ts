@@ -3,6 +3,8 @@ import { DEFAULT_STORE_OPTIONS } from '../store/limits.ts'
 import type { Store } from '../store/store.ts'
 import { type Command, type CommandResult, StoreError } from '../store/types.ts'
 import { checkWrite } from '../store/validate.ts'
+import { answerRead } from './answers.ts'
+import type { LeaseClock } from './lease-clock.ts'
 import type { PendingRead, PendingReads } from './reads.ts'
 import type { ClientRequest, ClientResponse, Output, RequestId } from './types.ts'
 import { PendingWrites } from './writes.ts'
@@ -15,16 +17,26 @@ export class Clients {
   readonly writes = new PendingWrites()
   readonly reads: PendingReads
   readonly #store: Store
+  readonly #leases: LeaseClock
   readonly #emit: (output: Output) => void
   readonly #watches = new Set<RequestId>()
+  /** Watches that were asked how far they are, and are not done with what is there. */
+  readonly #progressAsked = new Set<RequestId>()
   /** Whether there is a state to read from: false in a member that has not been given the cluster's yet. */
   #hasState: boolean
   /** Local reads and watches that wait for a state. */
   #deferred: { id: RequestId; request: ClientRequest }[] = []
 
-  constructor(options: { reads: PendingReads; store: Store; hasState: boolean; emit: (output: Output) => void }) {
+  constructor(options: {
+    reads: PendingReads
+    store: Store
+    leases: LeaseClock
+    hasState: boolean
+    emit: (output: Output) => void
+  }) {
     this.reads = options.reads
     this.#store = options.store
+    this.#leases = options.leases
     this.#hasState = options.hasState
     this.#emit = options.emit
   }
@@ -57,11 +69,17 @@ export class Clients {
   cancel(id: RequestId): void {
     this.reads.cancel(id)
     this.#deferred = this.#deferred.filter(deferred => deferred.id !== id)
+    this.#progressAsked.delete(id)
     if (this.#watches.delete(id)) this.#store.unwatch(id)
   }
 
   credit(id: RequestId, batches: number): void {
     if (this.#watches.has(id)) this.#store.credit(id, batches)
+  }
+
+  /** Asked often, it is still answered once. */
+  askProgress(id: RequestId): void {
+    if (this.#watches.has(id) || this.#deferred.some(deferred => deferred.id === id)) this.#progressAsked.add(id)
   }
 
   /** A command of whichever member's client was applied. */
@@ -90,9 +108,16 @@ export class Clients {
         this.#emit({ kind: 'notify', id, notification: { kind: 'events', batches: delivery.batches } })
       } else {
         this.#watches.delete(id)
+        this.#progressAsked.delete(id)
         const { compactRevision } = delivery
         this.#emit({ kind: 'notify', id, notification: { kind: 'compacted', compactRevision } })
       }
+    }
+    for (const id of this.#progressAsked) {
+      const revision = this.#store.progressOf(id)
+      if (revision === null) continue
+      this.#progressAsked.delete(id)
+      this.#emit({ kind: 'notify', id, notification: { kind: 'progress', revision } })
     }
   }
 
@@ -105,8 +130,7 @@ export class Clients {
   }
 
   #serve({ id, request }: PendingRead): void {
-    if (request.op !== 'range') throw new Error(`${request.op} is not built yet`)
-    this.#orRefuse(id, () => this.#answer(id, { ok: true, response: this.#store.range(request) }))
+    this.#orRefuse(id, () => this.#answer(id, { ok: true, response: answerRead(request, this.#store, this.#leases) }))
   }
 
   #orRefuse(id: RequestId, act: () => void): void {

@@ -1,6 +1,6 @@
 import { assert } from '../raft/assert.ts'
 import { MemoryStorage } from '../raft/memory-storage.ts'
-import type { HardState, Index, Message, Snapshot } from '../raft/types.ts'
+import { EMPTY_BYTES, type Entry, type HardState, type Index, type Message, type Snapshot } from '../raft/types.ts'
 import type { Output, WalState, WalWrite } from './types.ts'
 
 /** A write on its way to the disk and what is to happen once it is there. */
@@ -21,9 +21,16 @@ export class ReplicaLog {
   #persistedCommit: Index
   readonly #inFlight: InFlight[] = []
   #lastId = 0
+  /** Of the entries after the newest snapshot, roughly, and how much of that a snapshot begun since will stand for. */
+  #bytes: number
+  #markedBytes = 0
+  #snapshotBytes: number
 
   constructor(recovered: WalState, makeSnapshot: () => Snapshot) {
-    this.storage = MemoryStorage.recover(recovered, { makeSnapshot })
+    const { snapshot, entries } = recovered
+    this.storage = MemoryStorage.recover({ ...recovered, snapshot: snapshot && placeOf(snapshot) }, { makeSnapshot })
+    this.#bytes = bytesOf(entries.filter(({ index }) => index > (snapshot?.metadata.index ?? 0)))
+    this.#snapshotBytes = snapshot?.data.length ?? 0
     this.#hardState = this.storage.initialState().hardState
     this.#persistedCommit = recovered.hardState.commit
   }
@@ -62,7 +69,20 @@ export class ReplicaLog {
     return this.#inFlight.some(({ write }) => write.install !== null)
   }
 
-  compact(snapshot: Snapshot, compactTo: number, out: Output[]): void {
+  /** The log may grow as large as the state it leads to: then writing a snapshot costs a constant factor of the log. */
+  isOutgrown(bytesMin: number): boolean {
+    return this.#bytes >= Math.max(bytesMin, this.#snapshotBytes)
+  }
+
+  /** A snapshot is begun: it will stand for what is in the log by now. */
+  mark(): void {
+    this.#markedBytes = this.#bytes
+  }
+
+  compact(snapshot: Snapshot, compactTo: Index, out: Output[]): void {
+    this.#bytes -= this.#markedBytes
+    this.#markedBytes = 0
+    this.#snapshotBytes = snapshot.data.length
     this.#persist({ entries: [], install: null, compaction: { snapshot, compactTo } }, [], out)
   }
 
@@ -79,8 +99,14 @@ export class ReplicaLog {
     const done = this.#inFlight.shift()
     assert(done !== undefined && done.id === id, 'log writes become durable in the order they were issued')
     const { install, entries, hardState, compaction } = done.write
-    if (install !== null) this.storage.applySnapshot(install)
+    if (install !== null) {
+      this.storage.applySnapshot(placeOf(install))
+      this.#bytes = 0
+      this.#markedBytes = 0
+      this.#snapshotBytes = install.data.length
+    }
     if (entries.length > 0) this.storage.append(entries)
+    this.#bytes += bytesOf(entries)
     if (hardState !== null) this.storage.setHardState(hardState)
     if (compaction !== null && compaction.compactTo >= this.storage.firstIndex()) {
       this.storage.compact(compaction.compactTo)
@@ -88,3 +114,15 @@ export class ReplicaLog {
     return done
   }
 }
+
+/** Raft asks for what a snapshot stands for, and is never given this one: its bytes need not be kept in memory. */
+function placeOf({ metadata }: Snapshot): Snapshot {
+  return { metadata, data: EMPTY_BYTES }
+}
+
+function bytesOf(entries: readonly Entry[]): number {
+  return entries.reduce((bytes, { data }) => bytes + data.length + entryOverheadBytes, 0)
+}
+
+/** What an entry costs beside its payload, roughly, in the log. */
+const entryOverheadBytes = 32

@@ -1,7 +1,11 @@
+import type { AutoCompaction } from './auto-compaction.ts'
+
 /**
  * Every number a replica goes by. Times are in ticks; the owner decides how long a tick is (50 ms in a tab).
  */
 export interface ReplicaOptions {
+  /** How many ticks the owner gives in a second: leases are granted in seconds. */
+  readonly ticksPerSecond: number
   /** A follower that heard nothing for this long, up to twice as long, starts a pre-vote. */
   readonly electionTicks: number
   readonly heartbeatTicks: number
@@ -22,6 +26,13 @@ export interface ReplicaOptions {
   readonly compactionBytesMin: number
   /** Entries kept behind a compaction, so that a follower a little behind needs no snapshot. */
   readonly compactionTrailingEntries: number
+  /** Changes saved at a time, once a tick, of a snapshot; a store with no more is saved at once. */
+  readonly snapshotStepChanges: number
+  /** Changes let go of at a time, once a tick, of those that compaction made unreachable. */
+  readonly scrubStepChanges: number
+  /** How often a long lease's remaining time is written down, and so how much later than due a change of leader can let it end. */
+  readonly leaseCheckpointTicks: number
+  readonly autoCompaction: AutoCompaction
   readonly membership: MembershipOptions
 }
 
@@ -42,6 +53,7 @@ export interface MembershipOptions {
 const ticksPerSecond = 20
 
 export const defaultReplicaOptions: ReplicaOptions = {
+  ticksPerSecond,
   electionTicks: 20,
   heartbeatTicks: 2,
   appendBytesMax: 256 * 1024,
@@ -53,6 +65,13 @@ export const defaultReplicaOptions: ReplicaOptions = {
   snapshotTicksMax: 30 * ticksPerSecond,
   compactionBytesMin: 4 * 1024 * 1024,
   compactionTrailingEntries: 1_000,
+  snapshotStepChanges: 20_000,
+  scrubStepChanges: 20_000,
+  // etcd's is five minutes; tabs change leaders more often than servers do.
+  leaseCheckpointTicks: 60 * ticksPerSecond,
+  // At a write a second, close to three hours for a sleeping tab to take up its watches where they were; at a KiB a value, some
+  // 10 MiB of each member's memory and snapshots.
+  autoCompaction: { kind: 'revision', retentionRevisions: 10_000, everyTicks: ticksPerSecond },
   membership: {
     targetVoters: 5,
     minVoters: 1,

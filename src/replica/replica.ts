@@ -2,7 +2,7 @@ import { decodeConfChange } from '../raft/conf-change.ts'
 import { EMPTY_CONF_STATE } from '../raft/configuration.ts'
 import { RaftError } from '../raft/errors.ts'
 import { RawNode } from '../raft/raw-node.ts'
-import type { ConfState, Entry, MemberId, Message, Snapshot } from '../raft/types.ts'
+import type { ConfState, Entry, MemberId, Message, Snapshot, SnapshotMetadata } from '../raft/types.ts'
 import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE } from '../raft/types.ts'
 import { decodeCommand } from '../store/command-codec.ts'
 import { Store } from '../store/store.ts'
@@ -13,7 +13,18 @@ import { MembershipDriver } from './membership-driver.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
 import { PendingReads } from './reads.ts'
 import { Roster } from './roster.ts'
-import type { Input, MemberState, Output, PeerMessage, Position, ReplicaStatus, WalState } from './types.ts'
+import { Snapshots } from './snapshots.ts'
+import type {
+  Input,
+  MemberState,
+  Output,
+  PeerMessage,
+  Position,
+  ReplicaMetrics,
+  ReplicaStatus,
+  WalState,
+} from './types.ts'
+import { Upkeep } from './upkeep.ts'
 
 export interface ReplicaConfig {
   readonly member: MemberId
@@ -46,7 +57,9 @@ export class Replica {
   readonly #random: () => number
   readonly #raft: RawNode
   readonly #log: ReplicaLog
+  readonly #snapshots: Snapshots
   readonly #store: Store
+  readonly #upkeep: Upkeep
   readonly #clients: Clients
   readonly #roster: Roster
   readonly #membership: MembershipDriver
@@ -62,10 +75,11 @@ export class Replica {
   #lastTerm = 0
   #reproposeAt: number | null = null
   #campaignAt: number | null = null
-  #snapshotBytes = 0
-  #logBytes = 0
   #statusKey = ''
   #isAwake = false
+  /** Within an entry, the state is not that of any index. */
+  #isApplying = false
+  readonly #counts = { leaderChanges: 0, proposalsApplied: 0, proposalsFailed: 0, snapshotsInstalled: 0 }
 
   constructor(config: ReplicaConfig) {
     const { member, recovered, random } = config
@@ -78,11 +92,24 @@ export class Replica {
     this.#confState = recovered.snapshot?.metadata.confState ?? EMPTY_CONF_STATE
     this.#applied = recovered.snapshot?.metadata.index ?? 0
     this.#appliedTerm = recovered.snapshot?.metadata.term ?? 0
-    this.#snapshotBytes = recovered.snapshot?.data.length ?? 0
-    this.#log = new ReplicaLog(recovered, () => this.#makeSnapshot())
+    this.#log = new ReplicaLog(recovered, () => this.#snapshots.forFollower())
+    this.#snapshots = new Snapshots(
+      {
+        position: () => this.#snapshotPosition(),
+        write: () => {
+          this.#log.mark()
+          return this.#store.beginSnapshot()
+        },
+        firstIndex: () => this.#log.storage.firstIndex(),
+      },
+      { stepChanges: options.snapshotStepChanges, keptTicks: options.snapshotTicksMax },
+      snapshot => this.#snapshotMade(snapshot),
+    )
+    this.#upkeep = new Upkeep(this.#store, options)
     this.#clients = new Clients({
       reads: new PendingReads(member),
       store: this.#store,
+      leases: this.#upkeep.leases,
       hasState: this.#applied > 0,
       emit: output => this.#out.push(output),
     })
@@ -111,15 +138,29 @@ export class Replica {
   handle(inputs: readonly Input[]): Output[] {
     this.#out = []
     for (const input of inputs) this.#take(input)
+    const ticks = inputs.filter(({ kind }) => kind === 'tick').length
+    this.#upkeep.advance(ticks)
     this.#propose()
     this.#drainRaft()
     this.#wake()
     if (this.#membership.drive(this.#confState, this.#applied, this.#now)) this.#drainRaft()
     const view = () => this.#membership.view(this.#confState, this.#now)
     if (this.#departure.pursue(this.#confState, view, this.#now, this.#out)) this.#drainRaft()
+    this.#upkeep.leases.follow()
+    if (ticks > 0) this.#keepUp()
     this.#clients.serve(this.#applied)
     this.#reportStatus()
     return this.#out
+  }
+
+  /** What is done a little of in every turn that brings ticks, however many. */
+  #keepUp(): void {
+    if (this.#log.isInstalling) this.#snapshots.abandon()
+    else this.#snapshots.tick()
+    // Its first entry applied, a new leader knows all that was decided before it: every keepalive that anyone was told of.
+    if (this.#raft.role !== 'leader' || this.#appliedTerm !== this.#raft.term) return
+    this.#upkeep.lead(data => this.#raft.propose(data) === 'ok')
+    this.#drainRaft()
   }
 
   /** Once, when all that was known to be committed is applied: the only voter has nobody to wait for. */
@@ -152,6 +193,7 @@ export class Replica {
         this.#clients.credit(input.id, input.batches)
         return
       case 'progress':
+        this.#clients.askProgress(input.id)
         return
       case 'transfer':
         this.#transfer(input.to)
@@ -167,6 +209,7 @@ export class Replica {
         for (let tick = 0; tick < 2 * this.#options.electionTicks; tick += 1) this.#raft.tick()
         this.#now += 2 * this.#options.electionTicks
         this.#clients.reads.restart()
+        this.#upkeep.leases.restart()
         return
       case 'leave':
         this.#departure.begin(input.fate)
@@ -272,11 +315,13 @@ export class Replica {
   #propose(): void {
     const leader = this.#raft.leader
     if (leader !== this.#lastLeader || this.#raft.term !== this.#lastTerm) {
+      if (leader !== NONE) this.#counts.leaderChanges += 1
       this.#lastLeader = leader
       this.#lastTerm = this.#raft.term
       this.#leaderHeardAt = this.#now
       this.#repropose()
       this.#clients.reads.restart()
+      this.#upkeep.leases.restart()
       if (leader === this.member) this.#roster.startCounting(this.#now, this.#options.membership.liveTicks)
       this.#membership.leaderChanged(leader === this.member)
       this.#gossip()
@@ -293,7 +338,7 @@ export class Replica {
 
   #repropose(): void {
     this.#reproposeAt = null
-    this.#clients.writes.repropose()
+    this.#counts.proposalsFailed += this.#clients.writes.repropose()
   }
 
   #drainRaft(): void {
@@ -313,7 +358,9 @@ export class Replica {
         return
       case LOCAL_APPLY_THREAD:
         for (const entry of message.entries) {
+          this.#isApplying = true
           this.#apply(entry)
+          this.#isApplying = false
           this.#observer?.applied(entry)
         }
         this.#respond(message.responses)
@@ -335,18 +382,17 @@ export class Replica {
   #completeWrite(id: number): void {
     const { write, responses } = this.#log.complete(id)
     if (write.install !== null) this.#installed(write.install)
-    for (const entry of write.entries) this.#logBytes += entry.data.length + entryOverheadBytes
     this.#respond(responses)
   }
 
   /** A snapshot from the leader took the place of the entries up to its index. */
   #installed(snapshot: Snapshot): void {
+    this.#snapshots.abandon()
+    this.#counts.snapshotsInstalled += 1
     this.#store.install(snapshot.data)
     this.#confState = snapshot.metadata.confState
     this.#applied = snapshot.metadata.index
     this.#appliedTerm = snapshot.metadata.term
-    this.#snapshotBytes = snapshot.data.length
-    this.#logBytes = 0
     this.#roster.retain(this.#confState)
     this.#clients.stateInstalled()
   }
@@ -362,10 +408,16 @@ export class Replica {
       return
     }
     if (entry.data.length === 0) return
+    this.#counts.proposalsApplied += 1
     const command = decodeCommand(entry.data)
+    if (command.clientId === null) {
+      this.#store.applySystem(command)
+      return
+    }
     const result = this.#store.apply(command)
     if (!result.ok && result.code === 'GAP') {
-      const isApplied = (seq: number) => this.#store.resultOf(command.clientId, seq) !== 'unknown'
+      const { clientId } = command
+      const isApplied = (seq: number) => this.#store.resultOf(clientId, seq) !== 'unknown'
       if (this.#clients.writes.mayClose(command, isApplied)) {
         // An earlier write of this client was lost on its way to the leader; all will be sent again, in order.
         this.#reproposeAt = this.#now + 1
@@ -375,21 +427,21 @@ export class Replica {
     this.#clients.applied(command, result)
   }
 
-  #makeSnapshot(): Snapshot {
-    return {
-      metadata: { confState: this.#confState, index: this.#applied, term: this.#appliedTerm },
-      data: this.#store.snapshot(),
-    }
+  /** None while one from the leader is being written: raft has the configuration of that one already. */
+  #snapshotPosition(): SnapshotMetadata | null {
+    if (this.#isApplying || this.#log.isInstalling) return null
+    return { confState: this.#confState, index: this.#applied, term: this.#appliedTerm }
   }
 
-  /** The log may grow as large as the state it leads to: then writing a snapshot costs a constant factor of the log. */
   #compactIfDue(): void {
-    if (this.#log.isInstalling || this.#logBytes < Math.max(this.#options.compactionBytesMin, this.#snapshotBytes))
-      return
-    const snapshot = this.#makeSnapshot()
-    this.#snapshotBytes = snapshot.data.length
-    this.#logBytes = 0
-    this.#log.compact(snapshot, Math.max(0, this.#applied - this.#options.compactionTrailingEntries), this.#out)
+    if (this.#log.isOutgrown(this.#options.compactionBytesMin)) this.#snapshots.begin()
+  }
+
+  /** Whatever it was made for, it can take the place of the entries up to it. */
+  #snapshotMade(snapshot: Snapshot): void {
+    if (!this.#log.isOutgrown(this.#options.compactionBytesMin)) return
+    const compactTo = snapshot.metadata.index - this.#options.compactionTrailingEntries
+    this.#log.compact(snapshot, Math.max(0, compactTo), this.#out)
   }
 
   #send(to: MemberId, message: PeerMessage): void {
@@ -438,6 +490,15 @@ export class Replica {
     }
   }
 
+  metrics(): ReplicaMetrics {
+    return {
+      ...this.#counts,
+      ...this.#store.statistics(),
+      proposalsPending: this.#clients.writes.size,
+      snapshotsMade: this.#snapshots.count,
+    }
+  }
+
   /** A running digest of the applied state, equal on all members that applied as much. */
   get stateHash(): number {
     return this.#store.hash
@@ -454,8 +515,6 @@ export class Replica {
 
 /** Pre-votes after a lost connection are spread over this many ticks. */
 const campaignSpreadTicks = 4
-/** What an entry costs beside its payload, roughly, in the log. */
-const entryOverheadBytes = 32
 
 function isSoleVoter({ voters, votersOutgoing }: ConfState, member: MemberId): boolean {
   return voters.length === 1 && voters[0] === member && votersOutgoing.length === 0

@@ -183,6 +183,7 @@ export interface ReplicaMetrics {
   readonly leaderChanges: number
   readonly proposalsApplied: number
   readonly proposalsPending: number
+  /** Writes proposed again, as nothing had come of them: lost on the way, or with a leader. */
   readonly proposalsFailed: number
   readonly snapshotsMade: number
   readonly snapshotsInstalled: number

@@ -46,13 +46,18 @@ export class PendingWrites {
     this.#unproposed.push(data)
   }
 
-  /** Everything not applied is to be proposed again, each client's writes in the order of their numbers. */
-  repropose(): void {
+  /**
+   * Everything not applied is to be proposed again, each client's writes in the order of their numbers. Returns how many of
+   * them had been proposed before.
+   */
+  repropose(): number {
+    const proposed = this.#size - this.#unproposed.length
     this.#unproposed = []
     for (const writes of this.#clients.values()) {
       const ordered = [...writes.values()].sort((a, b) => a.seq - b.seq)
       for (const { data } of ordered) this.#unproposed.push(data)
     }
+    return proposed
   }
 
   /**
