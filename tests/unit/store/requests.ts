@@ -7,9 +7,13 @@ import type {
   CompareResult,
   DeleteRequest,
   KeyValue,
+  LeaseGrantRequest,
+  LeaseKeepAliveRequest,
+  LeaseRevokeRequest,
   PutRequest,
   RangeRequest,
   RequestOp,
+  SystemCommand,
   TxnRequest,
   WatchRequest,
   WriteRequest,
@@ -82,6 +86,30 @@ export function compareValue(key: string, result: CompareResult, operand: string
 
 export function compact(revision: number): CompactRequest {
   return { op: 'compact', revision }
+}
+
+export function grant(lease: number, ttlSeconds = 60): LeaseGrantRequest {
+  return { op: 'leaseGrant', lease, ttlSeconds }
+}
+
+export function revoke(lease: number): LeaseRevokeRequest {
+  return { op: 'leaseRevoke', lease }
+}
+
+export function keepAlive(lease: number): LeaseKeepAliveRequest {
+  return { op: 'leaseKeepAlive', lease }
+}
+
+export function system(request: SystemCommand['request']): SystemCommand {
+  return { clientId: null, request }
+}
+
+export function expire(lease: number, renewals: number): SystemCommand {
+  return system({ op: 'leaseExpire', lease, renewals })
+}
+
+export function checkpoint(lease: number, renewals: number, remainingSeconds: number): SystemCommand {
+  return system({ op: 'leaseCheckpoint', checkpoints: [{ lease, renewals, remainingSeconds }] })
 }
 
 export function watch(key: string, end: string | null = null, options: Partial<WatchRequest> = {}): WatchRequest {
