@@ -1,11 +1,12 @@
 import type { MemberId } from '../raft/types.ts'
-import type { CompactResponse, Header, Revision } from '../store/types.ts'
+import type { CompactResponse, Header, LeaseId, Revision } from '../store/types.ts'
 import type { HostStatus } from '../worker/protocol.ts'
 import { text } from './codec.ts'
 import type { Connection } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import { KeySpace } from './keyspace.ts'
-import { type Abortable, Namespace } from './namespace.ts'
+import { attachLease, grantLease, type Lease } from './lease.ts'
+import { type Abortable, type Consistency, Namespace } from './namespace.ts'
 import { Observable, type Readable } from './readable.ts'
 import { count } from './requests.ts'
 
@@ -84,6 +85,25 @@ export class Database extends Namespace<string> implements AsyncDisposable {
     const request = { op: 'compact', revision: count('revision', revision) } as const
     const { header }: CompactResponse = await this.#connection.write(request, options)
     return { header }
+  }
+
+  /**
+   * A lease of so many seconds, at least, kept alive from here until it is revoked. Errors: `LEASE_TTL_TOO_LARGE`. Aborting takes
+   * it back.
+   */
+  lease(ttlSeconds: number, options: Abortable = {}): Promise<Lease> {
+    return grantLease(this.#connection, ttlSeconds, options)
+  }
+
+  /** A lease that exists, kept alive from here from now on. Errors: `LEASE_NOT_FOUND`. */
+  attachLease(lease: LeaseId, options: Abortable = {}): Promise<Lease> {
+    return attachLease(this.#connection, lease, options)
+  }
+
+  /** All leases there are, whoever holds them. */
+  async leases(options: Consistency & Abortable = {}): Promise<readonly LeaseId[]> {
+    const { serializable = false, signal } = options
+    return (await this.#connection.read({ op: 'leases' }, serializable, signal)).leases
   }
 
   /** Hands over what this member does for the others and stops it. What it holds stays in this browser. */

@@ -1,15 +1,20 @@
 /** The package's public face. */
 export type { MemberId, Role } from '../raft/types.ts'
 export type { MemberState, MemberStatus, Position, ReplicaStatus } from '../replica/types.ts'
-export type { Header, Revision } from '../store/types.ts'
+export type { Header, LeaseId, Revision } from '../store/types.ts'
 export type { HostStatus, LinkKind, LinkStatus } from '../worker/protocol.ts'
+export type { Isolation } from './attempt.ts'
 export { bytes, type Codec, json, text } from './codec.ts'
-export { type Compare, createRevision, modRevision, value, version } from './compare.ts'
+export { type Compare, createRevision, lease, modRevision, value, version } from './compare.ts'
+export type { Config, ConfigChange, ConfigChangeOptions, ConfigView } from './config.ts'
 export type { Database, DatabaseStatus, SignalingState } from './database.ts'
+export type { Election, Seat } from './election.ts'
 export { type ErrorCode, FlotillaError, type Outcome } from './errors.ts'
 export { type Invite, parseInvite } from './invite.ts'
 export type { KeyValue, KeyVersion } from './keyspace.ts'
+export type { Lease, TimeToLive, TimeToLiveOptions } from './lease.ts'
 export type { Live, LiveRange } from './live.ts'
+export type { Lock } from './lock.ts'
 export type { Abortable, Consistency, Namespace } from './namespace.ts'
 export { type CreateOptions, create, type OpenOptions, open } from './open.ts'
 export {
@@ -18,6 +23,8 @@ export {
   del,
   type GetOptions,
   get,
+  type IgnoreValueOptions,
+  type LeaseRef,
   type Operation,
   type PutOptions,
   type PutResult,
@@ -25,8 +32,13 @@ export {
   type RangeOptions,
   type RangeResult,
   range,
+  txn,
 } from './operations.ts'
 export type { Key, RangeSpec } from './range.ts'
 export type { Readable } from './readable.ts'
+export type { ScanOptions, ScanPage } from './scan.ts'
+export type { Registration, Service } from './service.ts'
+export type { TenureOptions } from './session-leases.ts'
+export type { Entry, Transaction, TransactOptions } from './transact.ts'
 export type { Txn, TxnResult } from './txn.ts'
 export type { DeletedKey, Watch, WatchEvent, WatchOptions, WatchResponse } from './watch.ts'

@@ -48,8 +48,12 @@ export class KeySpace<T> {
     return encoded
   }
 
+  decode(value: Uint8Array): T {
+    return this.#codec.decode(value)
+  }
+
   keyValue(kv: StoredKeyValue): KeyValue<T> {
-    return { ...this.keyVersion(kv), value: this.#codec.decode(kv.value) }
+    return { ...this.keyVersion(kv), value: this.decode(kv.value) }
   }
 
   keyVersion(kv: StoredKeyValue): KeyVersion {

@@ -1,7 +1,12 @@
-import type { Codec } from './codec.ts'
+import type { RangeRequest, RangeResponse } from '../store/types.ts'
+import { type Codec, text } from './codec.ts'
+import { explainRead } from './compacted.ts'
+import { Config } from './config.ts'
 import type { Connection } from './connection.ts'
+import { Election } from './election.ts'
 import type { KeySpace, KeyValue, KeyVersion } from './keyspace.ts'
 import { Live } from './live.ts'
+import { type Lock, lock, tryLock } from './lock.ts'
 import type {
   DeleteOptions,
   DeleteResult,
@@ -12,6 +17,7 @@ import type {
   RangeOptions,
   RangeResult,
 } from './operations.ts'
+import type { Grounds } from './queue.ts'
 import type { Key, RangeSpec } from './range.ts'
 import {
   deleteRequest,
@@ -23,6 +29,10 @@ import {
   rangeRequest,
   rangeResult,
 } from './requests.ts'
+import { type ScanOptions, type ScanPage, scan, scanPageKeys } from './scan.ts'
+import { Service } from './service.ts'
+import { SessionLeases, type TenureOptions } from './session-leases.ts'
+import { type Transaction, type TransactOptions, transact } from './transact.ts'
 import { Txn } from './txn.ts'
 import { Watch, type WatchOptions } from './watch.ts'
 
@@ -52,18 +62,20 @@ export interface Consistency {
 export class Namespace<T> {
   readonly #connection: Connection
   readonly #space: KeySpace<T>
+  readonly #leases: SessionLeases
 
-  /** By `namespace()`. */
-  constructor(connection: Connection, space: KeySpace<T>) {
+  /** By `namespace()`. All namespaces of a database share its leases. */
+  constructor(connection: Connection, space: KeySpace<T>, leases = new SessionLeases(connection)) {
     this.#connection = connection
     this.#space = space
+    this.#leases = leases
   }
 
   put(key: Key, value: undefined, options: IgnoreValueOptions & Abortable): Promise<PutResult<T>>
   put(key: Key, value: T, options?: PutOptions & Abortable & { readonly ignoreValue?: false }): Promise<PutResult<T>>
   async put(key: Key, value: T | undefined, options: PutOptions & Abortable = {}): Promise<PutResult<T>> {
     const request = putRequest(this.#space, key, value, options)
-    return putResult(this.#space, await this.#connection.write(request, options.signal))
+    return putResult(this.#space, await this.#connection.write(request, options))
   }
 
   /** `null` if there is no such key. */
@@ -88,14 +100,45 @@ export class Namespace<T> {
     return options.keysOnly ? keysResult(this.#space, response) : rangeResult(this.#space, response)
   }
 
+  /**
+   * A range of any size, page by page, as it was at one revision: that of the first page. Errors: `COMPACTED`, with
+   * `compactRevision`, when that revision is compacted before the end is reached.
+   */
+  scan(range: RangeSpec, options: ScanOptions & { readonly keysOnly: true }): AsyncGenerator<ScanPage<KeyVersion>, void>
+  scan(
+    range: RangeSpec,
+    options?: ScanOptions & { readonly keysOnly?: false },
+  ): AsyncGenerator<ScanPage<KeyValue<T>>, void>
+  scan(
+    range: RangeSpec,
+    options: ScanOptions = {},
+  ): AsyncGenerator<ScanPage<KeyVersion>, void> | AsyncGenerator<ScanPage<KeyValue<T>>, void> {
+    const { pageSize: limit = scanPageKeys } = options
+    const request = rangeRequest(this.#space, range, { ...options, limit })
+    const read = (page: RangeRequest) => this.#read(page, options)
+    if (options.keysOnly) return scan(request, read, kv => this.#space.keyVersion(kv))
+    return scan(request, read, kv => this.#space.keyValue(kv))
+  }
+
   /** Deletes a key, or all keys of a range, as one revision. Deleting nothing makes no revision. */
   async delete(range: RangeSpec, options: DeleteOptions & Abortable = {}): Promise<DeleteResult<T>> {
     const request = deleteRequest(this.#space, range, options)
-    return deleteResult(this.#space, await this.#connection.write(request, options.signal))
+    return deleteResult(this.#space, await this.#connection.write(request, options))
   }
 
   txn(): Txn<T> {
     return new Txn(this.#connection, this.#space, [], [], [])
+  }
+
+  /**
+   * A software transaction: runs a function that reads and writes, and makes what it wrote one revision, if nobody has
+   * changed what it depends on since its first read; else runs it again. So it may run several times, and what it does
+   * beside `transaction` happens as often. What it throws ends it, without effect.
+   *
+   * Errors: `CONFLICT` after `attemptsMax` runs, and those of a transaction: it may depend on 128 keys and ranges.
+   */
+  transact<R>(run: (transaction: Transaction<T>) => R | Promise<R>, options: TransactOptions = {}): Promise<R> {
+    return transact(this.#connection, this.#space, run, options)
   }
 
   watch(range: RangeSpec, options: WatchOptions = {}): Watch<T> {
@@ -107,15 +150,56 @@ export class Namespace<T> {
     return new Live(this.#connection, this.#space, range)
   }
 
+  /**
+   * Waits for its turn, in the order in which all asked; aborting takes it out of the line. Compatible with etcd's locks.
+   * As there, no lock's name may go on where another's ends with a slash: `a` would wait for `a/b`.
+   *
+   * Errors: `LOST` if the lease ends, or the key in line is deleted, before its turn has come.
+   */
+  lock(name: string, options: TenureOptions = {}): Promise<Lock> {
+    return lock(this.#grounds(text()), name, options)
+  }
+
+  /** Null if somebody holds it, or waits for it. */
+  tryLock(name: string, options: TenureOptions = {}): Promise<Lock | null> {
+    return tryLock(this.#grounds(text()), name, options)
+  }
+
+  /** Compatible with etcd's elections; for names, as for locks'. */
+  election(name: string): Election<T> {
+    return new Election(this.#grounds(this.#space.codec), name)
+  }
+
+  /** Who offers `name`; for names, as for locks'. */
+  service(name: string): Service<T> {
+    return new Service(this.#grounds(this.#space.codec), name)
+  }
+
+  config(key: Key): Config<T> {
+    return new Config(this, key)
+  }
+
   /** The keys under `prefix`, behind this namespace's own; of the same values unless `codec` says otherwise. */
   namespace(prefix: Key): Namespace<T>
   namespace<U>(prefix: Key, options: { readonly codec: Codec<U> }): Namespace<U>
   namespace<U>(prefix: Key, options?: { readonly codec: Codec<U> }): Namespace<T> | Namespace<U> {
-    if (options === undefined) return new Namespace(this.#connection, this.#space.within(prefix, this.#space.codec))
-    return new Namespace(this.#connection, this.#space.within(prefix, options.codec))
+    if (options === undefined) return this.#within(prefix, this.#space.codec)
+    return this.#within(prefix, options.codec)
   }
 
-  #read(request: ReturnType<typeof rangeRequest>, options: Consistency & Abortable) {
-    return this.#connection.read(request, options.serializable ?? false, options.signal)
+  #within<U>(prefix: Key, codec: Codec<U>): Namespace<U> {
+    return new Namespace(this.#connection, this.#space.within(prefix, codec), this.#leases)
+  }
+
+  #grounds<U>(codec: Codec<U>): Grounds<U> {
+    return { connection: this.#connection, space: this.#space.within('', codec), leases: this.#leases }
+  }
+
+  async #read(request: RangeRequest, options: Consistency & Abortable): Promise<RangeResponse> {
+    try {
+      return await this.#connection.read(request, options.serializable ?? false, options.signal)
+    } catch (error) {
+      throw await explainRead(this.#connection, request.revision, error)
+    }
   }
 }

@@ -70,6 +70,13 @@ export function compareBytes(a: Uint8Array, b: Uint8Array): number {
   return a.length - b.length
 }
 
+/** A key as a string of one char a byte, for maps and sets: JavaScript's order of these is the order of keys. */
+export function keyText(key: Uint8Array): string {
+  let text = ''
+  for (const byte of key) text += String.fromCharCode(byte)
+  return text
+}
+
 export function rawBytes(key: Key): Uint8Array {
   if (typeof key === 'string') return encodeText(key)
   if (key instanceof Uint8Array) return key

@@ -68,7 +68,7 @@ export class Txn<T, Then extends readonly Operation<T>[] = [], Else extends read
     const tree = { compare: this.#compares, success: this.#then, failure: this.#else }
     const request = txnRequest(this.#space, tree)
     checkSize(payloadBytes(request))
-    const response = await this.#connection.write(request, options.signal)
+    const response = await this.#connection.write(request, options)
     const { header, succeeded } = response
     const responses = txnResponses(this.#space, tree, response)
     // The compiler cannot follow types through `map`; each response was checked against its operation.

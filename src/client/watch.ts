@@ -1,13 +1,14 @@
 import type { WatchNotification } from '../replica/types.ts'
 import type { Header, Revision, WatchEvent as StoredEvent, WatchBatch, WatchRequest } from '../store/types.ts'
+import { compacted } from './compacted.ts'
 import type { Connection, WatchHandle } from './connection.ts'
-import { FlotillaError } from './errors.ts'
+import type { FlotillaError } from './errors.ts'
 import type { KeySpace, KeyValue } from './keyspace.ts'
 import type { RangeSpec } from './range.ts'
 import { count } from './requests.ts'
 
 export interface WatchOptions {
-  /** First revision wanted, inclusive; without it, from the next one on. */
+  /** First revision wanted, inclusive, which may be one to come; without it, from the next one on. */
   readonly startRevision?: Revision
   /** Give with each event what was there before. */
   readonly prevKv?: boolean
@@ -28,7 +29,7 @@ export interface DeletedKey {
   readonly modRevision: Revision
 }
 
-/** All that one revision did to the keys watched, in the order it did it. */
+/** All that one revision did to the keys watched, in the order it did it; or, without events, how far the watch is. */
 export interface WatchResponse<T> {
   readonly header: Header
   readonly events: readonly WatchEvent<T>[]
@@ -72,6 +73,14 @@ export class Watch<T> implements AsyncIterableIterator<WatchResponse<T>>, AsyncD
     })
   }
 
+  /**
+   * Has a response without events come, in its turn: all events up to its revision, inclusive, have been given. To start from
+   * there another time, when nothing has happened to the keys for long.
+   */
+  requestProgress(): void {
+    if (this.#state.kind === 'open') this.#state.handle.progress()
+  }
+
   async return(): Promise<IteratorReturnResult<undefined>> {
     this.#end()
     return { done: true, value: undefined }
@@ -91,6 +100,10 @@ export class Watch<T> implements AsyncIterableIterator<WatchResponse<T>>, AsyncD
         break
       case 'events':
         this.#batches.push(...notification.batches)
+        this.#deliver()
+        break
+      case 'progress':
+        this.#batches.push({ revision: notification.revision, events: [] })
         this.#deliver()
         break
       case 'compacted':
@@ -115,7 +128,7 @@ export class Watch<T> implements AsyncIterableIterator<WatchResponse<T>>, AsyncD
   }
 
   #consume(batch: WatchBatch, consumer: Consumer<T>): void {
-    if (this.#state.kind === 'open') this.#state.handle.credit(1)
+    if (this.#state.kind === 'open' && batch.events.length > 0) this.#state.handle.credit(1)
     try {
       const events = batch.events.map(event => watchEvent(this.#space, event))
       consumer.resolve({ done: false, value: { header: { revision: batch.revision }, events } })
@@ -166,9 +179,4 @@ function watchEvent<T>(space: KeySpace<T>, { type, kv, prevKv }: StoredEvent): W
   const before = prevKv === null ? null : space.keyValue(prevKv)
   if (type === 'put') return { type, kv: space.keyValue(kv), prevKv: before }
   return { type, kv: { ...space.name(kv.key), modRevision: kv.modRevision }, prevKv: before }
-}
-
-function compacted(compactRevision: Revision): FlotillaError {
-  const message = `The revisions wanted are no longer kept; the oldest that can be read is ${compactRevision}.`
-  return new FlotillaError('COMPACTED', message, { compactRevision })
 }

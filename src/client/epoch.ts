@@ -1,0 +1,5 @@
+import type { EpochMs } from '../worker/protocol.ts'
+
+export function nowMs(): EpochMs {
+  return performance.timeOrigin + performance.now()
+}
