@@ -1,6 +1,8 @@
 import { assert } from '../raft/assert.ts'
 import { MemoryStorage } from '../raft/memory-storage.ts'
 import { EMPTY_BYTES, type Entry, type HardState, type Index, type Message, type Snapshot } from '../raft/types.ts'
+import type { ReplicaOptions } from './options.ts'
+import { type SnapshotSource, Snapshots } from './snapshots.ts'
 import type { Output, WalState, WalWrite } from './types.ts'
 
 /** A write on its way to the disk and what is to happen once it is there. */
@@ -12,10 +14,14 @@ interface InFlight {
 
 /**
  * Stands between raft's storage messages and the durable log: turns MsgStorageAppend into `persist` outputs, several of which
- * may be under way, and mirrors in memory what has become durable, for raft to read.
+ * may be under way, and mirrors in memory what has become durable, for raft to read. When the log has outgrown the state
+ * that it leads to, a snapshot takes the place of what is no longer needed.
  */
 export class ReplicaLog {
   readonly storage: MemoryStorage
+  readonly #options: ReplicaOptions
+  readonly #snapshots: Snapshots
+  readonly #emit: (output: Output) => void
   #hardState: HardState
   /** Of the newest write issued. */
   #persistedCommit: Index
@@ -26,9 +32,32 @@ export class ReplicaLog {
   #markedBytes = 0
   #snapshotBytes: number
 
-  constructor(recovered: WalState, makeSnapshot: () => Snapshot) {
+  constructor(
+    recovered: WalState,
+    options: ReplicaOptions,
+    state: Pick<SnapshotSource, 'position' | 'write'>,
+    emit: (output: Output) => void,
+  ) {
     const { snapshot, entries } = recovered
-    this.storage = MemoryStorage.recover({ ...recovered, snapshot: snapshot && placeOf(snapshot) }, { makeSnapshot })
+    this.#options = options
+    this.#emit = emit
+    this.storage = MemoryStorage.recover(
+      { ...recovered, snapshot: snapshot && placeOf(snapshot) },
+      { makeSnapshot: () => this.#snapshots.forFollower() },
+    )
+    this.#snapshots = new Snapshots(
+      {
+        // While a snapshot is being installed, raft has its configuration already: the state here is no longer anyone's.
+        position: () => (this.isInstalling ? null : state.position()),
+        write: () => {
+          this.#markedBytes = this.#bytes
+          return state.write()
+        },
+        firstIndex: () => this.storage.firstIndex(),
+      },
+      { stepChanges: options.snapshotStepChanges, keptTicks: options.snapshotTicksMax },
+      made => this.#compact(made),
+    )
     this.#bytes = bytesOf(entries.filter(({ index }) => index > (snapshot?.metadata.index ?? 0)))
     this.#snapshotBytes = snapshot?.data.length ?? 0
     this.#hardState = this.storage.initialState().hardState
@@ -39,7 +68,7 @@ export class ReplicaLog {
    * Starts the write that a MsgStorageAppend asks for. Where nothing but the commit index moved, none is needed (the
    * next one carries it), but its responses still wait for the writes before it: returned if there are none.
    */
-  append(message: Message, out: Output[]): readonly Message[] {
+  append(message: Message): readonly Message[] {
     const before = this.#hardState
     if (message.term !== 0 || message.vote !== 0 || message.commit !== 0) {
       this.#hardState = { term: message.term, vote: message.vote, commit: message.commit }
@@ -51,7 +80,7 @@ export class ReplicaLog {
       last.responses = [...last.responses, ...message.responses]
       return []
     }
-    this.#persist({ entries: message.entries, install: message.snapshot, compaction: null }, message.responses, out)
+    this.#persist({ entries: message.entries, install: message.snapshot, compaction: null }, message.responses)
     return []
   }
 
@@ -59,9 +88,9 @@ export class ReplicaLog {
    * Makes the commit index durable, which otherwise waits for the next write. To be called when a change of the configuration was
    * applied: those it lets go count on it, and a member that came back with the old one would wait for their votes.
    */
-  persistCommit(out: Output[]): void {
+  persistCommit(): void {
     if (this.#hardState.commit === this.#persistedCommit) return
-    this.#persist({ entries: [], install: null, compaction: null }, [], out)
+    this.#persist({ entries: [], install: null, compaction: null }, [])
   }
 
   /** A snapshot from the leader is being written. One made here would be older, and must not be written after it. */
@@ -69,29 +98,41 @@ export class ReplicaLog {
     return this.#inFlight.some(({ write }) => write.install !== null)
   }
 
+  get snapshotsMade(): number {
+    return this.#snapshots.count
+  }
+
+  /** After entries were applied: begins a snapshot if it is time for one. */
+  compactIfOutgrown(): void {
+    if (this.#isOutgrown()) this.#snapshots.begin()
+  }
+
+  /** In every turn that brings ticks: the next step of what is begun. */
+  tick(): void {
+    if (this.isInstalling) this.#snapshots.abandon()
+    else this.#snapshots.tick()
+  }
+
   /** The log may grow as large as the state it leads to: then writing a snapshot costs a constant factor of the log. */
-  isOutgrown(bytesMin: number): boolean {
-    return this.#bytes >= Math.max(bytesMin, this.#snapshotBytes)
+  #isOutgrown(): boolean {
+    return this.#bytes >= Math.max(this.#options.compactionBytesMin, this.#snapshotBytes)
   }
 
-  /** A snapshot is begun: it will stand for what is in the log by now. */
-  mark(): void {
-    this.#markedBytes = this.#bytes
-  }
-
-  compact(snapshot: Snapshot, compactTo: Index, out: Output[]): void {
+  /** Whatever a snapshot was made for, it can take the place of the entries up to it. */
+  #compact(snapshot: Snapshot): void {
+    if (!this.#isOutgrown()) return
     this.#bytes -= this.#markedBytes
-    this.#markedBytes = 0
     this.#snapshotBytes = snapshot.data.length
-    this.#persist({ entries: [], install: null, compaction: { snapshot, compactTo } }, [], out)
+    const compactTo = Math.max(0, snapshot.metadata.index - this.#options.compactionTrailingEntries)
+    this.#persist({ entries: [], install: null, compaction: { snapshot, compactTo } }, [])
   }
 
-  #persist(write: Omit<WalWrite, 'hardState'>, responses: readonly Message[], out: Output[]): void {
+  #persist(write: Omit<WalWrite, 'hardState'>, responses: readonly Message[]): void {
     this.#lastId += 1
     const full = { ...write, hardState: this.#hardState }
     this.#persistedCommit = this.#hardState.commit
     this.#inFlight.push({ id: this.#lastId, write: full, responses })
-    out.push({ kind: 'persist', id: this.#lastId, write: full })
+    this.#emit({ kind: 'persist', id: this.#lastId, write: full })
   }
 
   /** The oldest write is durable. Returns it for the owner to act on, its responses to be stepped or sent. */
@@ -101,8 +142,8 @@ export class ReplicaLog {
     const { install, entries, hardState, compaction } = done.write
     if (install !== null) {
       this.storage.applySnapshot(placeOf(install))
+      this.#snapshots.abandon()
       this.#bytes = 0
-      this.#markedBytes = 0
       this.#snapshotBytes = install.data.length
     }
     if (entries.length > 0) this.storage.append(entries)

@@ -1,11 +1,10 @@
 import { decodeConfChange } from '../raft/conf-change.ts'
-import { EMPTY_CONF_STATE } from '../raft/configuration.ts'
 import { RaftError } from '../raft/errors.ts'
 import { RawNode } from '../raft/raw-node.ts'
-import type { ConfState, Entry, MemberId, Message, Snapshot, SnapshotMetadata } from '../raft/types.ts'
+import type { ConfState, Entry, MemberId, Message, Snapshot } from '../raft/types.ts'
 import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE } from '../raft/types.ts'
 import { decodeCommand } from '../store/command-codec.ts'
-import { Store } from '../store/store.ts'
+import { Applied } from './applied.ts'
 import { Clients } from './clients.ts'
 import { Departure } from './departure.ts'
 import { ReplicaLog } from './log.ts'
@@ -13,17 +12,8 @@ import { MembershipDriver } from './membership-driver.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
 import { PendingReads } from './reads.ts'
 import { Roster } from './roster.ts'
-import { Snapshots } from './snapshots.ts'
-import type {
-  Input,
-  MemberState,
-  Output,
-  PeerMessage,
-  Position,
-  ReplicaMetrics,
-  ReplicaStatus,
-  WalState,
-} from './types.ts'
+import { Standing } from './standing.ts'
+import type { Input, Output, PeerMessage, ReplicaMetrics, ReplicaStatus, WalState } from './types.ts'
 import { Upkeep } from './upkeep.ts'
 
 export interface ReplicaConfig {
@@ -57,28 +47,21 @@ export class Replica {
   readonly #random: () => number
   readonly #raft: RawNode
   readonly #log: ReplicaLog
-  readonly #snapshots: Snapshots
-  readonly #store: Store
+  readonly #applied: Applied
   readonly #upkeep: Upkeep
   readonly #clients: Clients
   readonly #roster: Roster
+  readonly #standing: Standing
   readonly #membership: MembershipDriver
   readonly #departure: Departure
   readonly #observer: ReplicaObserver | undefined
   #out: Output[] = []
-  #confState: ConfState
-  #applied: number
-  #appliedTerm: number
   #now = 0
-  #leaderHeardAt = 0
   #lastLeader: MemberId = NONE
   #lastTerm = 0
   #reproposeAt: number | null = null
   #campaignAt: number | null = null
-  #statusKey = ''
   #isAwake = false
-  /** Within an entry, the state is not that of any index. */
-  #isApplying = false
   readonly #counts = { leaderChanges: 0, proposalsApplied: 0, proposalsFailed: 0, snapshotsInstalled: 0 }
 
   constructor(config: ReplicaConfig) {
@@ -88,36 +71,28 @@ export class Replica {
     this.#options = options
     this.#random = random
     this.#observer = config.observer
-    this.#store = recovered.snapshot === null ? new Store() : Store.restore(recovered.snapshot.data)
-    this.#confState = recovered.snapshot?.metadata.confState ?? EMPTY_CONF_STATE
-    this.#applied = recovered.snapshot?.metadata.index ?? 0
-    this.#appliedTerm = recovered.snapshot?.metadata.term ?? 0
-    this.#log = new ReplicaLog(recovered, () => this.#snapshots.forFollower())
-    this.#snapshots = new Snapshots(
-      {
-        position: () => this.#snapshotPosition(),
-        write: () => {
-          this.#log.mark()
-          return this.#store.beginSnapshot()
-        },
-        firstIndex: () => this.#log.storage.firstIndex(),
-      },
-      { stepChanges: options.snapshotStepChanges, keptTicks: options.snapshotTicksMax },
-      snapshot => this.#snapshotMade(snapshot),
+    const emit = (output: Output) => this.#out.push(output)
+    const applied = new Applied(recovered.snapshot)
+    this.#applied = applied
+    this.#log = new ReplicaLog(
+      recovered,
+      options,
+      { position: () => applied.position, write: () => applied.store.beginSnapshot() },
+      emit,
     )
-    this.#upkeep = new Upkeep(this.#store, options)
+    this.#upkeep = new Upkeep(applied.store, options)
     this.#clients = new Clients({
       reads: new PendingReads(member),
-      store: this.#store,
+      store: applied.store,
       leases: this.#upkeep.leases,
-      hasState: this.#applied > 0,
-      emit: output => this.#out.push(output),
+      hasState: applied.hasState,
+      emit,
     })
     this.#roster = new Roster(member)
     this.#raft = new RawNode({
       id: member,
       storage: this.#log.storage,
-      applied: this.#applied,
+      applied: applied.index,
       asyncStorageWrites: true,
       electionTicks: options.electionTicks,
       heartbeatTicks: options.heartbeatTicks,
@@ -130,6 +105,8 @@ export class Replica {
       stepDownOnRemoval: true,
       random,
     })
+    const { electionTicks } = options
+    this.#standing = new Standing(member, { raft: this.#raft, applied, roster: this.#roster, electionTicks })
     this.#membership = new MembershipDriver(this.#raft, this.#roster, member, options)
     this.#departure = new Departure(this.#raft, this.#membership, this.#roster, member, options.membership)
   }
@@ -143,22 +120,21 @@ export class Replica {
     this.#propose()
     this.#drainRaft()
     this.#wake()
-    if (this.#membership.drive(this.#confState, this.#applied, this.#now)) this.#drainRaft()
-    const view = () => this.#membership.view(this.#confState, this.#now)
-    if (this.#departure.pursue(this.#confState, view, this.#now, this.#out)) this.#drainRaft()
+    if (this.#membership.drive(this.#applied.confState, this.#applied.index, this.#now)) this.#drainRaft()
+    const view = () => this.#membership.view(this.#applied.confState, this.#now)
+    if (this.#departure.pursue(this.#applied.confState, view, this.#now, this.#out)) this.#drainRaft()
     this.#upkeep.leases.follow()
     if (ticks > 0) this.#keepUp()
-    this.#clients.serve(this.#applied)
-    this.#reportStatus()
+    this.#clients.serve(this.#applied.index)
+    if (this.#standing.takeChange(this.#now, this.#clients.writes.size)) this.#out.push({ kind: 'statusChanged' })
     return this.#out
   }
 
   /** What is done a little of in every turn that brings ticks, however many. */
   #keepUp(): void {
-    if (this.#log.isInstalling) this.#snapshots.abandon()
-    else this.#snapshots.tick()
+    this.#log.tick()
     // Its first entry applied, a new leader knows all that was decided before it: every keepalive that anyone was told of.
-    if (this.#raft.role !== 'leader' || this.#appliedTerm !== this.#raft.term) return
+    if (this.#raft.role !== 'leader' || this.#applied.term !== this.#raft.term) return
     this.#upkeep.lead(data => this.#raft.propose(data) === 'ok')
     this.#drainRaft()
   }
@@ -167,7 +143,7 @@ export class Replica {
   #wake(): void {
     if (this.#isAwake) return
     this.#isAwake = true
-    if (!isSoleVoter(this.#confState, this.member)) return
+    if (!isSoleVoter(this.#applied.confState, this.member)) return
     this.#raft.campaign()
     this.#drainRaft()
   }
@@ -239,7 +215,7 @@ export class Replica {
     this.#roster.heard(from, this.#now)
     switch (message.kind) {
       case 'raft':
-        if (from === this.#raft.leader) this.#leaderHeardAt = this.#now
+        if (from === this.#raft.leader) this.#standing.leaderHeard(this.#now)
         this.#step(message.message)
         return
       case 'join':
@@ -251,7 +227,7 @@ export class Replica {
         return
       case 'gossip':
         this.#roster.place(from, message.position)
-        if (this.#membership.isForgotten(from, message.position, this.#confState, this.#applied)) {
+        if (this.#membership.isForgotten(from, message.position, this.#applied.confState, this.#applied.index)) {
           this.#send(from, { kind: 'removed', member: from })
         }
         return
@@ -289,7 +265,7 @@ export class Replica {
   #peerUp(member: MemberId): void {
     this.#roster.up(member, this.#now)
     this.#membership.returned(member)
-    this.#send(member, { kind: 'gossip', position: this.#position() })
+    this.#send(member, { kind: 'gossip', position: this.#standing.position })
     this.#askToJoin()
     if (this.#raft.leader === NONE) this.#scheduleCampaign()
   }
@@ -306,7 +282,7 @@ export class Replica {
 
   /** A pre-vote soon, at a moment of chance so that not all ask at once; the election timeout remains as the fallback. */
   #scheduleCampaign(): void {
-    const { voters } = this.#confState
+    const { voters } = this.#applied.confState
     const reachable = voters.filter(voter => voter === this.member || this.#roster.connected.has(voter))
     if (!voters.includes(this.member) || reachable.length <= voters.length / 2) return
     this.#campaignAt ??= this.#now + 1 + Math.floor(this.#random() * campaignSpreadTicks)
@@ -318,7 +294,7 @@ export class Replica {
       if (leader !== NONE) this.#counts.leaderChanges += 1
       this.#lastLeader = leader
       this.#lastTerm = this.#raft.term
-      this.#leaderHeardAt = this.#now
+      this.#standing.leaderHeard(this.#now)
       this.#repropose()
       this.#clients.reads.restart()
       this.#upkeep.leases.restart()
@@ -332,7 +308,7 @@ export class Replica {
       this.#reproposeAt = this.#now + this.#options.retryTicks
     }
     // Raft takes no answer from a leader it does not know, and a member without a state knows none.
-    const context = this.#applied > 0 ? this.#clients.reads.begin() : null
+    const context = this.#applied.hasState ? this.#clients.reads.begin() : null
     if (context !== null) this.#raft.readIndex(context)
   }
 
@@ -354,17 +330,15 @@ export class Replica {
   #dispatch(message: Message): void {
     switch (message.to) {
       case LOCAL_APPEND_THREAD:
-        this.#respond(this.#log.append(message, this.#out))
+        this.#respond(this.#log.append(message))
         return
       case LOCAL_APPLY_THREAD:
         for (const entry of message.entries) {
-          this.#isApplying = true
-          this.#apply(entry)
-          this.#isApplying = false
+          this.#applied.apply(entry, () => this.#apply(entry))
           this.#observer?.applied(entry)
         }
         this.#respond(message.responses)
-        this.#compactIfDue()
+        this.#log.compactIfOutgrown()
         return
       case this.member:
         this.#raft.step(message)
@@ -387,23 +361,17 @@ export class Replica {
 
   /** A snapshot from the leader took the place of the entries up to its index. */
   #installed(snapshot: Snapshot): void {
-    this.#snapshots.abandon()
     this.#counts.snapshotsInstalled += 1
-    this.#store.install(snapshot.data)
-    this.#confState = snapshot.metadata.confState
-    this.#applied = snapshot.metadata.index
-    this.#appliedTerm = snapshot.metadata.term
-    this.#roster.retain(this.#confState)
+    this.#applied.install(snapshot)
+    this.#roster.retain(this.#applied.confState)
     this.#clients.stateInstalled()
   }
 
   #apply(entry: Entry): void {
-    this.#applied = entry.index
-    this.#appliedTerm = entry.term
     if (entry.type !== 'normal') {
-      this.#confState = this.#raft.applyConfChange(decodeConfChange(entry.data))
-      this.#log.persistCommit(this.#out)
-      this.#roster.retain(this.#confState)
+      this.#applied.confState = this.#raft.applyConfChange(decodeConfChange(entry.data))
+      this.#log.persistCommit()
+      this.#roster.retain(this.#applied.confState)
       this.#membership.configurationChanged()
       return
     }
@@ -411,13 +379,13 @@ export class Replica {
     this.#counts.proposalsApplied += 1
     const command = decodeCommand(entry.data)
     if (command.clientId === null) {
-      this.#store.applySystem(command)
+      this.#applied.store.applySystem(command)
       return
     }
-    const result = this.#store.apply(command)
+    const result = this.#applied.store.apply(command)
     if (!result.ok && result.code === 'GAP') {
       const { clientId } = command
-      const isApplied = (seq: number) => this.#store.resultOf(clientId, seq) !== 'unknown'
+      const isApplied = (seq: number) => this.#applied.store.resultOf(clientId, seq) !== 'unknown'
       if (this.#clients.writes.mayClose(command, isApplied)) {
         // An earlier write of this client was lost on its way to the leader; all will be sent again, in order.
         this.#reproposeAt = this.#now + 1
@@ -427,89 +395,37 @@ export class Replica {
     this.#clients.applied(command, result)
   }
 
-  /** None while one from the leader is being written: raft has the configuration of that one already. */
-  #snapshotPosition(): SnapshotMetadata | null {
-    if (this.#isApplying || this.#log.isInstalling) return null
-    return { confState: this.#confState, index: this.#applied, term: this.#appliedTerm }
-  }
-
-  #compactIfDue(): void {
-    if (this.#log.isOutgrown(this.#options.compactionBytesMin)) this.#snapshots.begin()
-  }
-
-  /** Whatever it was made for, it can take the place of the entries up to it. */
-  #snapshotMade(snapshot: Snapshot): void {
-    if (!this.#log.isOutgrown(this.#options.compactionBytesMin)) return
-    const compactTo = snapshot.metadata.index - this.#options.compactionTrailingEntries
-    this.#log.compact(snapshot, Math.max(0, compactTo), this.#out)
-  }
-
   #send(to: MemberId, message: PeerMessage): void {
     this.#out.push({ kind: 'send', to, message })
   }
 
   #gossip(): void {
-    const position = this.#position()
+    const position = this.#standing.position
     for (const member of this.#roster.connected) this.#send(member, { kind: 'gossip', position })
   }
 
   /** A stranger asks whoever it is linked to; the request finds the leader from there. */
   #askToJoin(): void {
-    if (this.#state() !== 'joining' || this.#departure.isUnderWay) return
+    if (this.#standing.state !== 'joining' || this.#departure.isUnderWay) return
     for (const member of this.#roster.connected) this.#send(member, { kind: 'join', member: this.member })
   }
 
-  #position(): Position {
-    return { role: this.#raft.role, term: this.#raft.term, commit: this.#raft.commit, applied: this.#applied }
-  }
-
-  #state(): MemberState | 'joining' {
-    const { voters, votersOutgoing, learners } = this.#confState
-    if (voters.includes(this.member) || votersOutgoing.includes(this.member)) return 'voter'
-    return learners.includes(this.member) ? 'learner' : 'joining'
-  }
-
-  #hasQuorum(): boolean {
-    const leader = this.#raft.leader
-    if (leader === NONE) return false
-    // A learner never calls an election, so it would believe in a lost leader for ever.
-    return leader === this.member || this.#now - this.#leaderHeardAt <= 2 * this.#options.electionTicks
-  }
-
   status(): ReplicaStatus {
-    const position = this.#position()
-    return {
-      ...position,
-      member: this.member,
-      leader: this.#raft.leader,
-      state: this.#state(),
-      quorum: this.#hasQuorum(),
-      revision: this.#store.revision,
-      members: this.#roster.table(this.#confState, position),
-      pendingWrites: this.#clients.writes.size,
-    }
+    return this.#standing.status(this.#now, this.#clients.writes.size)
   }
 
   metrics(): ReplicaMetrics {
     return {
       ...this.#counts,
-      ...this.#store.statistics(),
+      ...this.#applied.store.statistics(),
       proposalsPending: this.#clients.writes.size,
-      snapshotsMade: this.#snapshots.count,
+      snapshotsMade: this.#log.snapshotsMade,
     }
   }
 
   /** A running digest of the applied state, equal on all members that applied as much. */
   get stateHash(): number {
-    return this.#store.hash
-  }
-
-  #reportStatus(): void {
-    const { role, term, leader } = this.#raft
-    const key = `${role} ${term} ${leader} ${this.#applied} ${this.#hasQuorum()} ${this.#clients.writes.size} ${this.#roster.version}`
-    if (key === this.#statusKey) return
-    this.#statusKey = key
-    this.#out.push({ kind: 'statusChanged' })
+    return this.#applied.store.hash
   }
 }
 

@@ -1,0 +1,69 @@
+import type { RawNode } from '../raft/raw-node.ts'
+import { type MemberId, NONE } from '../raft/types.ts'
+import type { Applied } from './applied.ts'
+import type { Roster } from './roster.ts'
+import type { MemberState, Position, ReplicaStatus } from './types.ts'
+
+/** How a member stands, as it tells its owner and the other members. */
+export class Standing {
+  readonly #self: MemberId
+  readonly #raft: RawNode
+  readonly #applied: Applied
+  readonly #roster: Roster
+  readonly #electionTicks: number
+  #leaderHeardAt = 0
+  #lastReported = ''
+
+  constructor(self: MemberId, around: { raft: RawNode; applied: Applied; roster: Roster; electionTicks: number }) {
+    this.#self = self
+    this.#raft = around.raft
+    this.#applied = around.applied
+    this.#roster = around.roster
+    this.#electionTicks = around.electionTicks
+  }
+
+  leaderHeard(now: number): void {
+    this.#leaderHeardAt = now
+  }
+
+  get position(): Position {
+    const { role, term, commit } = this.#raft
+    return { role, term, commit, applied: this.#applied.index }
+  }
+
+  get state(): MemberState | 'joining' {
+    const { voters, votersOutgoing, learners } = this.#applied.confState
+    if (voters.includes(this.#self) || votersOutgoing.includes(this.#self)) return 'voter'
+    return learners.includes(this.#self) ? 'learner' : 'joining'
+  }
+
+  status(now: number, pendingWrites: number): ReplicaStatus {
+    const { position } = this
+    return {
+      ...position,
+      member: this.#self,
+      leader: this.#raft.leader,
+      state: this.state,
+      quorum: this.#hasQuorum(now),
+      revision: this.#applied.store.revision,
+      members: this.#roster.table(this.#applied.confState, position),
+      pendingWrites,
+    }
+  }
+
+  /** Whether anything a person would want to see has changed since this was last asked. */
+  takeChange(now: number, pendingWrites: number): boolean {
+    const { role, term, leader } = this.#raft
+    const report = `${role} ${term} ${leader} ${this.#applied.index} ${this.#hasQuorum(now)} ${pendingWrites} ${this.#roster.version}`
+    if (report === this.#lastReported) return false
+    this.#lastReported = report
+    return true
+  }
+
+  #hasQuorum(now: number): boolean {
+    const { leader } = this.#raft
+    if (leader === NONE) return false
+    // A learner never calls an election, so it would believe in a lost leader for ever.
+    return leader === this.#self || now - this.#leaderHeardAt <= 2 * this.#electionTicks
+  }
+}
