@@ -5,30 +5,43 @@ import type {
   PutRequest,
   RangeRequest,
   RequestOp,
+  SystemCommand,
   TxnRequest,
+  WatchRequest,
   WriteRequest,
 } from '../../../src/store/types.ts'
 import { bytes } from './requests.ts'
 
 /** Few keys, close to each other, so that operations meet; with bytes above 0x7f and a key that extends another. */
-const NAMES = ['a', 'aa', 'ab', 'b', 'b\xff', 'c', '\xc3\xa9', '\0'] as const
+export const NAMES: readonly string[] = ['a', 'aa', 'ab', 'b', 'b\xff', 'c', '\xc3\xa9', '\0']
 
 const key = fc.constantFrom(...NAMES).map(bytes)
 const end = fc.option(fc.constantFrom('\0', 'b', 'c', 'd', 'a').map(bytes), { nil: null })
 const value = fc.constantFrom('', '0', '1', '\xff').map(bytes)
 const nearRevision = fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, fc.nat(30))
 
+const rarely = fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, fc.constant(true))
+const lease = fc.integer({ min: 1, max: 3 })
+const leaseOrNone = fc.oneof({ weight: 2, arbitrary: fc.constant(0) }, lease)
+
 export const keyRange = fc.record({ key, end })
 
-export const putRequest: fc.Arbitrary<PutRequest> = fc.record({
-  op: fc.constant('put' as const),
-  key,
-  value,
-  lease: fc.constant(0),
-  prevKv: fc.boolean(),
-  ignoreValue: fc.constant(false),
-  ignoreLease: fc.constant(false),
-})
+export const putRequest: fc.Arbitrary<PutRequest> = fc
+  .record({
+    op: fc.constant('put' as const),
+    key,
+    value,
+    lease: leaseOrNone,
+    prevKv: fc.boolean(),
+    ignoreValue: rarely,
+    ignoreLease: rarely,
+  })
+  .map(request => ({
+    ...request,
+    // What is kept must not be given as well.
+    value: request.ignoreValue ? bytes('') : request.value,
+    lease: request.ignoreLease ? 0 : request.lease,
+  }))
 
 export const deleteRequest: fc.Arbitrary<DeleteRequest> = fc.record({
   op: fc.constant('delete' as const),
@@ -78,6 +91,35 @@ export const { txn: txnRequest } = fc.letrec<{ txn: TxnRequest; op: RequestOp }>
 
 export const compactRequest = fc.record({ op: fc.constant('compact' as const), revision: fc.nat(30) })
 
+export const leaseRequest: fc.Arbitrary<WriteRequest> = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ op: fc.constant('leaseGrant' as const), lease, ttlSeconds: fc.nat(100) }) },
+  fc.record({ op: fc.constant('leaseRevoke' as const), lease }),
+  fc.record({ op: fc.constant('leaseKeepAlive' as const), lease }),
+)
+
+const renewals = fc.integer({ min: 1, max: 3 })
+
+export const systemCommand: fc.Arbitrary<SystemCommand> = fc.record({
+  clientId: fc.constant(null),
+  request: fc.oneof(
+    fc.record({ op: fc.constant('leaseExpire' as const), lease, renewals }),
+    fc.record({
+      op: fc.constant('leaseCheckpoint' as const),
+      checkpoints: fc.array(fc.record({ lease, renewals, remainingSeconds: fc.nat(100) }), { maxLength: 3 }),
+    }),
+    compactRequest,
+  ),
+})
+
+export const watchRequest: fc.Arbitrary<WatchRequest> = fc.record({
+  key,
+  end,
+  startRevision: nearRevision,
+  prevKv: fc.boolean(),
+  filters: fc.subarray(['put' as const, 'delete' as const], { maxLength: 1 }),
+})
+
+/** What changes keys. */
 export const writeRequest: fc.Arbitrary<WriteRequest> = fc.oneof(
   { weight: 6, arbitrary: putRequest },
   { weight: 2, arbitrary: deleteRequest },
@@ -92,6 +134,7 @@ export const anyCommand = fc
     request: fc.oneof<fc.Arbitrary<WriteRequest>[]>(
       writeRequest,
       compactRequest,
+      leaseRequest,
       fc.record({
         op: fc.constant('put' as const),
         key: fc.uint8Array({ maxLength: 300 }),

@@ -1,38 +1,68 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Store } from '../../../src/store/store.ts'
-import type { RangeRequest, WatchBatch } from '../../../src/store/types.ts'
-import { keyRange, rangeRequest, writeRequest } from './arbitraries.ts'
-import { Model } from './model.ts'
-import { compact, everything, Writer } from './requests.ts'
+import {
+  compactRequest,
+  leaseRequest,
+  rangeRequest,
+  systemCommand,
+  txnRequest,
+  watchRequest,
+  writeRequest,
+} from './arbitraries.ts'
+import { compact, put, Writer } from './requests.ts'
+import { type Step, Twins } from './twins.ts'
+
+const write: fc.Arbitrary<Step> = fc
+  .oneof(
+    { weight: 6, arbitrary: writeRequest },
+    { weight: 3, arbitrary: leaseRequest },
+    { weight: 1, arbitrary: compactRequest },
+  )
+  .map(request => ({ kind: 'write', request }))
+
+const step: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 8, arbitrary: write },
+  { weight: 2, arbitrary: systemCommand.map(command => ({ kind: 'system' as const, command })) },
+  { weight: 2, arbitrary: rangeRequest.map(request => ({ kind: 'read' as const, request })) },
+  { weight: 1, arbitrary: watchRequest.map(request => ({ kind: 'watch' as const, request })) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'install' as const }) },
+)
+
+/** After the same writes. */
+const twins = fc.array(write, { maxLength: 30 }).map(writes => {
+  const pair = new Twins()
+  for (const given of writes) pair.take(given)
+  return pair
+})
 
 const RUNS = { numRuns: 300 }
 
-/** Store and model after the same writes; those that the store refuses must have changed nothing, and the model skips them. */
-function both(writes: fc.Arbitrary<ReturnType<typeof asList>>) {
-  return writes.map(requests => {
-    const store = new Store()
-    const model = new Model()
-    const writer = new Writer(store)
-    for (const request of requests) {
-      const { revision } = store
-      const result = writer.apply(request)
-      if (!result.ok) expect(store.revision).toBe(revision)
-      else if (request.op !== 'compact') model.apply(request)
-      expect(store.revision).toBe(model.revision)
-    }
-    return { store, model, writer }
-  })
-}
+test('after every step the store holds, answers, refuses and notifies as the naive model does', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 50 }), steps => {
+      const pair = new Twins()
+      for (const given of steps) pair.take(given)
+    }),
+    RUNS,
+  )
+})
 
-type Writes = typeof writeRequest extends fc.Arbitrary<infer W> ? W[] : never
-const asList = (writes: Writes) => writes
-const stores = both(fc.array(writeRequest, { maxLength: 30 }))
+test('transactions of every shape, one after the other, do what the naive model does', () => {
+  fc.assert(
+    fc.property(fc.array(txnRequest, { minLength: 5, maxLength: 30 }), requests => {
+      const pair = new Twins()
+      pair.take({ kind: 'write', request: { op: 'leaseGrant', lease: 1, ttlSeconds: 10 } })
+      for (const request of requests) pair.take({ kind: 'write', request })
+    }),
+    RUNS,
+  )
+})
 
 test('a range with any options, at any revision, answers as the naive model does', () => {
   fc.assert(
-    fc.property(stores, fc.array(rangeRequest, { maxLength: 10 }), ({ store, model }, requests) => {
-      for (const request of requests) expectSameRange(store, model, request)
+    fc.property(twins, fc.array(rangeRequest, { maxLength: 10 }), (pair, requests) => {
+      for (const request of requests) pair.read(request)
     }),
     RUNS,
   )
@@ -40,94 +70,60 @@ test('a range with any options, at any revision, answers as the naive model does
 
 test('compaction changes nothing that can still be read, and every revision below it is refused', () => {
   fc.assert(
-    fc.property(stores, fc.nat(), rangeRequest, ({ store, model, writer }, pick, request) => {
-      const at = 1 + (pick % store.revision)
-      const { sizeBytes } = store
-      writer.ok(compact(at))
-      expect(store.compactRevision).toBe(at)
-      expect(store.sizeBytes).toBeLessThanOrEqual(sizeBytes)
-      for (let revision = 1; revision < at; revision++) {
-        expect(() => store.range({ ...request, revision })).toThrow('has been compacted')
-      }
-      for (let revision = at; revision <= store.revision; revision++) {
-        expectSameRange(store, model, { ...request, revision })
-      }
+    fc.property(twins, fc.nat(), rangeRequest, (pair, pick, request) => {
+      const at = 1 + (pick % pair.store.revision)
+      pair.take({ kind: 'write', request: compact(at) })
+      for (let revision = 1; revision <= pair.store.revision + 1; revision++) pair.read({ ...request, revision })
     }),
     RUNS,
   )
 })
 
-test('compacting everything leaves one change for each key that exists', () => {
+test('a watch from any revision is the history: ordered, complete, whole revisions', () => {
   fc.assert(
-    fc.property(stores, ({ store, writer }) => {
-      const before = store.range(everything())
-      writer.ok(compact(store.revision))
-      // The revision compacted at stays whole, deletions and all, so compact once more, after a revision that is only a put.
-      writer.ok({ ...PUT_ELSEWHERE })
-      writer.ok(compact(store.revision))
-      const after = store.range(everything())
-      expect(after.count).toBe(before.count + 1)
-      const bytes = after.kvs.reduce((sum, kv) => sum + kv.key.length + kv.value.length + 64, 0)
-      expect(store.sizeBytes).toBe(bytes)
+    fc.property(twins, watchRequest, fc.nat(), (pair, request, pick) => {
+      pair.take({ kind: 'watch', request: { ...request, startRevision: 1 + (pick % (pair.store.revision + 1)) } })
     }),
     RUNS,
   )
 })
 
-test('a watch from any revision is the history: ordered, complete, whole revisions, with what was there before', () => {
+test('the digest of a revision stays what it was, whatever is written later, and is the same after a restore', () => {
   fc.assert(
-    fc.property(stores, keyRange, fc.nat(), ({ store, model }, range, pick) => {
-      const startRevision = 1 + (pick % (store.revision + 1))
-      store.watch(7, { ...range, startRevision, prevKv: true, filters: [] })
-      expect(deliveredTo(store, 7)).toEqual(model.watch(range, startRevision))
-    }),
-    RUNS,
-  )
-})
-
-test('a watcher open while writes go on sees what one that comes later reads from the history', () => {
-  fc.assert(
-    fc.property(fc.array(writeRequest, { maxLength: 30 }), keyRange, fc.boolean(), (requests, range, restored) => {
-      const store = new Store()
-      const writer = new Writer(store)
-      store.watch(1, { ...range, startRevision: 0, prevKv: true, filters: [] })
-      const live: WatchBatch[] = []
-      for (const request of requests) {
-        writer.apply(request)
-        // A state that replaces another under a watcher makes no difference to it.
-        if (restored) store.install(store.snapshot())
-        live.push(...deliveredTo(store, 1))
+    fc.property(twins, fc.array(write), (pair, later) => {
+      const { store } = pair
+      const digests = new Map<number, number>()
+      const expectDigests = (of: Store) => {
+        for (const [revision, digest] of digests) expect(of.hashKv(revision).hash).toBe(digest)
       }
-      store.watch(2, { ...range, startRevision: 1, prevKv: true, filters: [] })
-      expect(live).toEqual(deliveredTo(store, 2))
+      for (let revision = store.compactRevision + 1; revision <= store.revision; revision++) {
+        digests.set(revision, store.hashKv(revision).hash)
+      }
+      // Each revision has changes in it, so each has a digest of its own.
+      expect(new Set(digests.values()).size).toBe(digests.size)
+      for (const given of later) {
+        if (given.kind === 'write' && given.request.op !== 'compact') pair.take(given)
+      }
+      expectDigests(store)
+      expectDigests(Store.restore(store.snapshot()))
     }),
-    RUNS,
   )
 })
 
-const PUT_ELSEWHERE = {
-  op: 'put',
-  key: Uint8Array.of(0xff, 0xff),
-  value: new Uint8Array(0),
-  lease: 0,
-  prevKv: false,
-  ignoreValue: false,
-  ignoreLease: false,
-} as const
-
-function expectSameRange(store: Store, model: Model, request: RangeRequest): void {
-  if (request.revision > store.revision) {
-    expect(() => store.range(request)).toThrow('future revision')
-    return
+test('the digest covers what can be read as of the compacted revision, and only revisions after it have one', () => {
+  const digestOf = (...values: string[]) => {
+    const store = new Store()
+    const writer = new Writer(store)
+    for (const value of values) writer.ok(put('k', value))
+    writer.ok(compact(store.revision))
+    expect(() => store.hashKv(store.revision)).toThrow(expect.objectContaining({ code: 'COMPACTED' }))
+    expect(() => store.hashKv(store.revision + 1)).toThrow(expect.objectContaining({ code: 'FUTURE_REVISION' }))
+    expect(() => store.hashKv(0.5)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    const response = store.hashKv(0)
+    expect(response).toMatchObject({ header: { revision: store.revision }, compactRevision: store.revision })
+    return response.hash
   }
-  const { kvs, more, count, header } = store.range(request)
-  expect({ kvs, more, count }).toEqual(model.range(request))
-  expect(header.revision).toBe(model.revision)
-}
-
-function deliveredTo(store: Store, id: number): WatchBatch[] {
-  return store.drainWatches().flatMap(delivery => {
-    if (!('batches' in delivery)) throw new Error('the watch has ended')
-    return delivery.id === id ? [...delivery.batches] : []
-  })
-}
+  expect(digestOf('1', '2')).toBe(digestOf('0', '2'))
+  expect(digestOf('1', '2')).not.toBe(digestOf('1', '3'))
+  expect(digestOf('1', '2')).not.toBe(digestOf('1', '1', '2'))
+})
