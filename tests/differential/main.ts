@@ -1,0 +1,163 @@
+import { parseArgs } from 'node:util'
+import { loadProtocol, type Protocol } from './protocol.ts'
+import { type Difference, runSeed } from './run.ts'
+import { connectTo, etcdVersion, type Server, startEtcd, startGateway } from './servers.ts'
+
+const usage = `Does the same operations, drawn from a seed, to a real etcd and to the gateway, and compares every answer, every error and
+every watch stream. Each seed begins with a new etcd and a new gateway.
+
+  npm run differential                              seed 1, 20000 operations
+  npm run differential -- --seed S --ops N          that seed, N operations
+  npm run differential -- --seed S --seeds K        K seeds, from S
+  npm run differential -- --differences D           stop a seed at D differences (default 3)
+  npm run differential -- --against etcd            a second etcd in place of the gateway: shows that the comparison is quiet
+  npm run differential -- --against HOST:PORT       a server that runs there, which must be empty (one seed)
+  npm run differential -- --help                    this text
+
+Needs etcd (on Debian: apt-get install etcd-server). A difference is given with the operation, both answers, and the command
+that repeats it. The last line reads "N passed, N failed", seeds being what is counted; the exit code is 0 if nothing failed,
+1 if something did, 2 if the options make no sense, 3 if etcd is not installed.
+`
+
+const exitCodes = { failed: 1, usage: 2, notInstalled: 3 } as const
+const progressEveryMs = 5_000
+
+interface Options {
+  readonly seed: number
+  readonly seeds: number
+  readonly operations: number
+  readonly differencesMax: number
+  readonly against: string | null
+}
+
+async function main(): Promise<number> {
+  const options = readOptions()
+  if (options === null) {
+    process.stdout.write(usage)
+    return 0
+  }
+  const version = await etcdVersion()
+  if (version === null) {
+    process.stderr.write('etcd is not installed. On Debian: apt-get install etcd-server\n')
+    return exitCodes.notInstalled
+  }
+  const { seed, seeds, operations, against } = options
+  process.stdout.write(`etcd ${version} and ${against ?? 'the gateway'}, ${operations} operations a seed\n`)
+  const protocol = await loadProtocol()
+  let failed = 0
+  for (let at = seed; at < seed + seeds; at += 1) {
+    const differences = await compareSeed(at, options, protocol)
+    if (differences.length > 0) failed += 1
+  }
+  process.stdout.write(`${seeds - failed} passed, ${failed} failed\n`)
+  return failed === 0 ? 0 : exitCodes.failed
+}
+
+async function compareSeed(seed: number, options: Options, protocol: Protocol): Promise<readonly Difference[]> {
+  const { operations, differencesMax, against } = options
+  const servers: Server[] = []
+  try {
+    const reference = await startEtcd('etcd', protocol)
+    servers.push(reference)
+    const subject = await startSubject(against, protocol)
+    servers.push(subject)
+    const clock = new Progress(seed, operations)
+    const differences = await runSeed(seed, reference.endpoint, subject.endpoint, {
+      operations,
+      differencesMax,
+      onProgress: (done, found) => clock.tell(done, found),
+    })
+    for (const { operation, text } of differences) {
+      const replay = `npm run differential -- --seed ${seed} --ops ${operation}${against === null ? '' : ` --against ${against}`}`
+      process.stdout.write(`\nseed ${seed}, operation ${operation}:\n  ${text}\n  again: ${replay}\n`)
+    }
+    for (const { endpoint, lastWords } of servers) {
+      const words = lastWords()
+      if (words !== null) process.stdout.write(`\n${endpoint.name} ended by itself:\n${words}\n`)
+    }
+    clock.finish(differences.length)
+    return differences
+  } finally {
+    await Promise.all(servers.map(server => server.stop()))
+  }
+}
+
+function startSubject(against: string | null, protocol: Protocol): Promise<Server> {
+  if (against === null) return startGateway(protocol)
+  return against === 'etcd' ? startEtcd('another etcd', protocol) : connectTo(against, protocol)
+}
+
+/** A line now and then, and one at the end. */
+class Progress {
+  readonly #seed: number
+  readonly #operations: number
+  readonly #startedMs = performance.now()
+  #toldMs = performance.now()
+  #done = 0
+
+  constructor(seed: number, operations: number) {
+    this.#seed = seed
+    this.#operations = operations
+  }
+
+  tell(done: number, differences: number): void {
+    this.#done = done
+    if (performance.now() - this.#toldMs < progressEveryMs) return
+    this.#toldMs = performance.now()
+    process.stderr.write(`${this.#line(differences)}\n`)
+  }
+
+  finish(differences: number): void {
+    process.stdout.write(`${this.#line(differences)}\n`)
+  }
+
+  #line(differences: number): string {
+    const rate = (this.#done * 1_000) / (performance.now() - this.#startedMs)
+    return `seed ${this.#seed}: ${this.#done}/${this.#operations} operations, ${rate.toFixed(0)}/s, ${differences} differences`
+  }
+}
+
+class UsageError extends Error {}
+
+function readOptions(): Options | null {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: '1' },
+      seeds: { type: 'string', default: '1' },
+      ops: { type: 'string', default: '20000' },
+      differences: { type: 'string', default: '3' },
+      against: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return null
+  const against = values.against ?? null
+  const seeds = positive('seeds', values.seeds)
+  if (against !== null && against !== 'etcd' && seeds > 1) {
+    throw new UsageError('--seeds needs a new server for each: --against takes HOST:PORT for one seed only')
+  }
+  return {
+    seed: positive('seed', values.seed),
+    seeds,
+    operations: positive('ops', values.ops),
+    differencesMax: positive('differences', values.differences),
+    against,
+  }
+}
+
+function positive(name: string, value: string): number {
+  const number = Number(value)
+  if (Number.isSafeInteger(number) && number > 0) return number
+  throw new UsageError(`--${name} takes a positive whole number, not ${JSON.stringify(value)}`)
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  const isUsage =
+    error instanceof UsageError ||
+    (error instanceof Error && 'code' in error && `${error.code}`.startsWith('ERR_PARSE_ARGS'))
+  if (!isUsage) throw error
+  process.stderr.write(`${error.message} (see --help)\n`)
+  process.exitCode = exitCodes.usage
+}

@@ -1,0 +1,135 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { accessSync, constants } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { GrpcEndpoint } from './endpoint.ts'
+import { integer, type Protocol } from './protocol.ts'
+
+/** A server that was started for one run, empty. */
+export interface Server {
+  readonly endpoint: GrpcEndpoint
+  /** What it said before it ended, if it did so by itself; null while it runs. */
+  lastWords(): string | null
+  stop(): Promise<void>
+}
+
+const startMsMax = 30_000
+const probeIntervalMs = 20
+const wordsKeptBytesMax = 4_096
+
+/** The version of the etcd that is installed, or null. */
+export async function etcdVersion(): Promise<string | null> {
+  const child = spawn('etcd', ['--version'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const output: Buffer[] = []
+  child.stdout.on('data', chunk => output.push(chunk))
+  const [code] = await once(child, 'close').catch(() => [null])
+  if (code !== 0) return null
+  return /etcd Version: (\S+)/.exec(Buffer.concat(output).toString())?.[1] ?? 'unknown'
+}
+
+/** One member of etcd with its defaults. Its folder is in memory where there is such a place: nobody pulls a plug here. */
+export async function startEtcd(name: string, protocol: Protocol): Promise<Server> {
+  const folder = await mkdtemp(join(memoryFolder(), 'flotilla-differential-'))
+  const [client, peer] = (await freePorts(2)).map(port => `127.0.0.1:${port}`)
+  const urls = [
+    ...['--listen-client-urls', `http://${client}`, '--advertise-client-urls', `http://${client}`],
+    ...['--listen-peer-urls', `http://${peer}`, '--initial-advertise-peer-urls', `http://${peer}`],
+    ...['--initial-cluster', `default=http://${peer}`],
+  ]
+  const child = spawn('etcd', ['--data-dir', folder, ...urls, '--log-level', 'error'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    // Whoever set these meant another etcd.
+    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ETCD_'))),
+  })
+  return started(name, `${client}`, child, protocol, () => rm(folder, { recursive: true, force: true }))
+}
+
+/** The gateway as people run it, in a process of its own. */
+export async function startGateway(protocol: Protocol): Promise<Server> {
+  const [port] = await freePorts(1)
+  const root = fileURLToPath(new URL('../../', import.meta.url))
+  const child = spawn(process.execPath, ['--import', 'tsx', 'gateway/main.ts', '--port', `${port}`], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  return started('gateway', `127.0.0.1:${port}`, child, protocol, async () => {})
+}
+
+/** A server that runs already. It must be as empty as a new one. */
+export async function connectTo(address: string, protocol: Protocol): Promise<Server> {
+  const endpoint = new GrpcEndpoint(address, address, protocol)
+  const revision = await firstRevision(endpoint)
+  if (revision === 1) return { endpoint, lastWords: () => null, stop: async () => endpoint.close() }
+  endpoint.close()
+  throw new Error(revision === null ? `${address} does not answer` : `${address} is not empty: at revision ${revision}`)
+}
+
+async function started(
+  name: string,
+  address: string,
+  child: ChildProcess,
+  protocol: Protocol,
+  clean: () => Promise<void>,
+): Promise<Server> {
+  const endpoint = new GrpcEndpoint(name, address, protocol)
+  let words = ''
+  child.stderr?.setEncoding('utf8').on('data', chunk => {
+    words = (words + chunk).slice(-wordsKeptBytesMax)
+  })
+  child.on('error', error => {
+    words += error.message
+  })
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined
+  const server: Server = {
+    endpoint,
+    lastWords: () => (hasEnded() ? words : null),
+    async stop() {
+      endpoint.close()
+      if (!hasEnded()) {
+        const exit = once(child, 'exit')
+        child.kill('SIGKILL')
+        await exit
+      }
+      await clean()
+    },
+  }
+  const deadline = performance.now() + startMsMax
+  while (performance.now() < deadline && !hasEnded()) {
+    if ((await firstRevision(endpoint)) !== null) return server
+    await new Promise(resolve => setTimeout(resolve, probeIntervalMs))
+  }
+  await server.stop()
+  throw new Error(`${name} did not start: ${words.trim() || 'no answer'}`)
+}
+
+/** A server answers a linearizable read once it has elected a leader. */
+async function firstRevision(endpoint: GrpcEndpoint): Promise<number | null> {
+  const answer = await endpoint.call('Range', { key: new Uint8Array(1) })
+  return answer.ok ? integer(answer.response.header, 'revision') : null
+}
+
+function memoryFolder(): string {
+  try {
+    accessSync('/dev/shm', constants.W_OK)
+    return '/dev/shm'
+  } catch {
+    return tmpdir()
+  }
+}
+
+/** All at once, so that none is given out twice. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
+  await Promise.all(servers.map(server => once(server, 'listening')))
+  const ports = servers.map(server => {
+    const address = server.address()
+    if (address === null || typeof address === 'string') throw new Error('listening, but not on a TCP port')
+    return address.port
+  })
+  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
+  return ports
+}
