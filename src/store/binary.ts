@@ -67,6 +67,13 @@ export class Writer {
     for (let i = 0; i < value.length; i++) this.#bytes[this.#length++] = value.charCodeAt(i) & 0x7f
   }
 
+  /** A text of chars up to 0xff, one byte each. */
+  latin1(value: string): void {
+    this.uint(value.length)
+    this.#reserve(value.length)
+    for (let i = 0; i < value.length; i++) this.#bytes[this.#length++] = value.charCodeAt(i)
+  }
+
   get length(): number {
     return this.#length
   }

@@ -34,6 +34,13 @@ export function keyText(key: Uint8Array): string {
   return text
 }
 
+/** The key that a text of `keyText` stands for, in a buffer of its own. */
+export function keyBytes(text: string): Uint8Array {
+  const key = new Uint8Array(text.length)
+  for (let i = 0; i < text.length; i++) key[i] = text.charCodeAt(i)
+  return key
+}
+
 function charsOf(bytes: Uint8Array): string {
   // `apply` takes any array-like; its type only knows arrays, and copying into one would cost more than the call.
   return String.fromCharCode.apply(null, bytes as unknown as number[])

@@ -1,7 +1,6 @@
 import { EVERY_KEY } from './bytes.ts'
 import { storeError } from './errors.ts'
 import { HASH_SEED, mixKeyValue } from './hash.ts'
-import { firstAtOrAfter } from './key-index.ts'
 import type { Mvcc } from './mvcc.ts'
 import type { Revision } from './types.ts'
 
@@ -19,11 +18,10 @@ export function hashKv(mvcc: Mvcc, revision: Revision): number {
       hash = mixKeyValue(hash, kv)
     })
   }
-  const { history } = mvcc
-  for (let i = firstAtOrAfter(history, mvcc.compactRevision + 1); i < history.length; i++) {
-    const kv = history[i]?.kv
-    if (kv === undefined || kv.modRevision > upTo) break
-    hash = mixKeyValue(hash, kv)
+  const { log } = mvcc
+  for (let id = log.firstAtOrAfter(mvcc.compactRevision + 1); id < log.end; id++) {
+    if (log.modRevision(id) > upTo) break
+    hash = mixKeyValue(hash, mvcc.keyValue(log.slot(id), id))
   }
   return hash
 }

@@ -1,4 +1,4 @@
-import { keyText } from './bytes.ts'
+import { keyText, ownBytes } from './bytes.ts'
 import { storeError } from './errors.ts'
 import type { KeyValue, LeaseId, LeaseState } from './types.ts'
 
@@ -105,7 +105,7 @@ export class Leases {
     if (kv.lease === 0) return
     const lease = this.#leases.get(kv.lease)
     if (lease === undefined) throw new RangeError('attached to a lease that does not exist')
-    lease.keys.set(text, kv.key)
+    lease.keys.set(text, ownBytes(kv.key))
     this.#leaseOfKey.set(text, lease)
   }
 

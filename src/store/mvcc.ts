@@ -1,30 +1,58 @@
-import { EMPTY_BYTES, keyText, ownBytes } from './bytes.ts'
+import { EMPTY_BYTES, keyBytes, keyText } from './bytes.ts'
+import { type ChangeId, ChangeLog, NO_CHANGE, type Slot } from './change-log.ts'
 import { storeError } from './errors.ts'
-import { type Change, firstAtOrAfter, isPut, KeyIndex, type KeyRecord, spanOf } from './key-index.ts'
+import { spanOf } from './key-index.ts'
+import { type Base, KeyTable } from './key-table.ts'
 import type { KeyRange, KeyValue, LeaseId, Revision } from './types.ts'
 
 /** What a change is counted with beside its key and value, for the quota. */
 export const CHANGE_OVERHEAD_BYTES = 64
 
 /** A new store is at revision 1, so that 0 can mean "now" and the first write makes 2 (as in etcd). */
-const FIRST_REVISION = 1
+export const FIRST_REVISION = 1
 
 /** Distinct from 0, as etcd lets revision 0 be compacted, once. */
-const NOTHING_COMPACTED = -1
+export const NOTHING_COMPACTED = -1
+
+/** One state of a key: a change of the log, or one of these. */
+export type StateId = ChangeId
+/** There is no such key-value. Also said of a deleted key. */
+export const NOTHING: StateId = NO_CHANGE
+/** The slot's base. */
+export const BASE: StateId = -2
+
+/** Holds back what `Mvcc.scrub` lets go of, so that all that can be read above a compacted revision stays. */
+export interface Pin {
+  readonly compactRevision: Revision
+}
 
 /**
- * Keys in many versions: an index of the keys with each one's changes, and the history of all changes in the order they were
- * made. Changes are made at the next revision and become one with `commit`, or never were with `rollback`.
+ * Keys in many versions: a log of all changes in the order they were made, and a table of the keys, with each one's last
+ * change and its base, the state in which the beginning of the log finds it. Changes are made at the next revision and
+ * become one with `commit`, or never were with `rollback`.
+ *
+ * Compaction only moves a number. What it makes unreachable is counted at once, and `scrub` lets go of it later: it moves
+ * the log's beginning on, and what is still needed of the changes passed into the bases.
  */
 export class Mvcc {
-  readonly #index = new KeyIndex()
-  /** In order of revision and, within one, of being made. Every element is also in its record's list, and vice versa. */
-  readonly #history: Change[] = []
-  /** How much of the history is committed. */
-  #committed = 0
+  readonly #table = new KeyTable()
+  readonly #log = new ChangeLog()
+  readonly #pins = new Set<Pin>()
   #revision: Revision = FIRST_REVISION
   #compactRevision: Revision = NOTHING_COMPACTED
+  /** The changes of the transaction under way, or of the last one. */
+  #changes: KeyValue[] = []
+  /** How much of the log is committed, and the sizes as of then. */
+  #committedEnd: ChangeId = 0
+  #committedBytes = 0
+  #committedFreeable = 0
+  /** What can be read, in bytes as counted for the quota. */
   #sizeBytes = 0
+  /** Bytes that a compaction up to the revision under way would free, all told; and one up to the revision after it. */
+  #freeableBytes = 0
+  #freeableNextBytes = 0
+  /** How much of `freeableBytes` has been freed. */
+  #freedBytes = 0
 
   /** The last committed revision. */
   get revision(): Revision {
@@ -33,7 +61,7 @@ export class Mvcc {
 
   /** What a reader within the transaction under way sees: the next revision as soon as something was changed. */
   get revisionInside(): Revision {
-    return this.#history.length > this.#committed ? this.#revision + 1 : this.#revision
+    return this.#log.end > this.#committedEnd ? this.#revision + 1 : this.#revision
   }
 
   /** Revisions below this one are forgotten. Negative until something was compacted. */
@@ -45,12 +73,31 @@ export class Mvcc {
     return this.#sizeBytes
   }
 
-  get history(): readonly Change[] {
-    return this.#history
+  /** In order of revision and, within one, of being made. How far back it goes depends on what was scrubbed. */
+  get log(): Omit<ChangeLog, 'append' | 'truncate' | 'dropFirst'> {
+    return this.#log
   }
 
-  record(text: string): KeyRecord | undefined {
-    return this.#index.get(text)
+  /** The changes of the transaction under way or, after `commit`, of the one committed. To be looked at before the next. */
+  get changes(): readonly KeyValue[] {
+    return this.#changes
+  }
+
+  slotOf(text: string): Slot | undefined {
+    return this.#table.find(text)
+  }
+
+  textOf(slot: Slot): string {
+    return this.#table.text(slot)
+  }
+
+  newestOf(slot: Slot): ChangeId {
+    return this.#table.newest(slot)
+  }
+
+  /** The next slots after a key, in key order, a page at a time; some may hold nothing that a reader can see. */
+  slotsAfter(text: string, max: number): Slot[] {
+    return this.#table.after(text, max)
   }
 
   /** Throws `COMPACTED` or `FUTURE_REVISION` if the state as of `revision` cannot be read. */
@@ -59,119 +106,255 @@ export class Mvcc {
     if (revision < this.#compactRevision) throw storeError('COMPACTED')
   }
 
+  /** The state of a key as of a readable revision (at its end, if that revision changed it more than once). */
+  at(slot: Slot, revision: Revision): StateId {
+    const id = this.#log.newestUpTo(revision, this.#table.newest(slot))
+    if (id !== NO_CHANGE) return this.#log.version(id) > 0 ? id : NOTHING
+    return this.#table.hasBase(slot) && this.#table.baseModRevision(slot) <= revision ? BASE : NOTHING
+  }
+
   /** Visits, in key order, the keys of a range that exist at a readable revision; 0 or less means now. */
-  forEach(range: KeyRange, revision: Revision, visit: (kv: KeyValue) => void): void {
+  forEachState(range: KeyRange, revision: Revision, visit: (slot: Slot, state: StateId) => void): void {
     const now = revision <= 0 || revision >= this.revisionInside
-    this.#index.forEach(spanOf(range), record => {
-      const kv = now ? record.latest() : record.at(revision)
-      if (kv !== null) visit(kv)
+    this.#table.forEach(spanOf(range), slot => {
+      const state = now ? this.#latest(slot) : this.at(slot, revision)
+      if (state !== NOTHING) visit(slot, state)
     })
+  }
+
+  /** The same, for those who want to see each one whole. */
+  forEach(range: KeyRange, revision: Revision, visit: (kv: KeyValue) => void): void {
+    this.forEachState(range, revision, (slot, state) => visit(this.keyValue(slot, state)))
   }
 
   latest(key: Uint8Array): KeyValue | null {
-    return this.#index.get(keyText(key))?.latest() ?? null
+    const slot = this.#table.find(keyText(key))
+    if (slot === undefined) return null
+    const state = this.#latest(slot)
+    return state === NOTHING ? null : this.keyValue(slot, state)
+  }
+
+  /** Made anew by every call, and the caller's to keep. A deletion is one with version 0, as watchers see it. */
+  keyValue(slot: Slot, state: StateId): KeyValue {
+    const key = keyBytes(this.#table.text(slot))
+    const value = state === BASE ? this.#table.baseValue(slot) : this.#log.value(state)
+    return { key, value, ...this.numbersOf(slot, state) }
+  }
+
+  /** The same with an empty value. */
+  keyOnly(slot: Slot, state: StateId): KeyValue {
+    return { key: keyBytes(this.#table.text(slot)), value: EMPTY_BYTES, ...this.numbersOf(slot, state) }
+  }
+
+  /** The value of a state, to be looked at before the next change. */
+  valueView(slot: Slot, state: StateId): Uint8Array {
+    return state === BASE ? this.#table.baseValueView(slot) : this.#log.valueView(state)
+  }
+
+  numbersOf(slot: Slot, state: StateId): Omit<Base, 'value'> {
+    if (state === BASE) return this.#table.baseNumbers(slot)
+    return {
+      createRevision: this.#log.createRevision(state),
+      modRevision: this.#log.modRevision(state),
+      version: this.#log.version(state),
+      lease: this.#log.lease(state),
+    }
   }
 
   put(key: Uint8Array, value: Uint8Array, lease: LeaseId): void {
-    const record = this.#index.ensure(key)
-    const before = record.latest()
+    const text = keyText(key)
+    const slot = this.#table.find(text) ?? this.#table.add(text)
+    const before = this.#latest(slot)
     const modRevision = this.#revision + 1
-    this.#add(record, {
-      key: record.key,
-      value: ownBytes(value),
-      createRevision: before?.createRevision ?? modRevision,
-      modRevision,
-      version: (before?.version ?? 0) + 1,
-      lease,
-    })
+    const { createRevision, version } =
+      before === NOTHING ? { createRevision: modRevision, version: 0 } : this.numbersOf(slot, before)
+    this.#add(slot, { key, value, createRevision, modRevision, version: version + 1, lease })
   }
 
   /** Deletes what exists in the range; returns what was there. */
   delete(range: KeyRange): KeyValue[] {
+    const slots: Slot[] = []
     const deleted: KeyValue[] = []
-    const records: KeyRecord[] = []
-    this.#index.forEach(spanOf(range), record => {
-      const kv = record.latest()
-      if (kv === null) return
-      deleted.push(kv)
-      records.push(record)
+    this.forEachState(range, 0, (slot, state) => {
+      slots.push(slot)
+      deleted.push(this.keyValue(slot, state))
     })
-    for (const record of records) this.#add(record, tombstone(record.key, this.#revision + 1))
+    for (const [i, slot] of slots.entries()) {
+      this.#add(slot, tombstone(deleted[i]?.key ?? EMPTY_BYTES, this.#revision + 1))
+    }
     return deleted
   }
 
-  /** Makes what was changed one revision; no change, no revision. Returns where in the history it begins. */
-  commit(): number {
-    const start = this.#committed
-    if (this.#history.length > start) {
-      if (this.#history[start]?.kv.modRevision !== this.#revision + 1) throw new Error('a revision was skipped')
-      this.#revision++
-      this.#committed = this.#history.length
+  /** Makes what was changed one revision; no change, no revision. Returns where in the log it begins. */
+  commit(): ChangeId {
+    const start = this.#committedEnd
+    if (this.#log.end === start) {
+      this.#changes = []
+      return start
     }
+    if (this.#log.modRevision(start) !== this.#revision + 1) throw new Error('a revision was skipped')
+    this.#revision++
+    this.#freeableBytes += this.#freeableNextBytes
+    this.#freeableNextBytes = 0
+    this.#keep()
     return start
   }
 
   /** Undoes what was changed since the last commit. */
   rollback(): void {
-    for (const { record, kv } of this.#history.splice(this.#committed).reverse()) {
-      record.changes.pop()
-      this.#sizeBytes -= changeBytes(kv)
-      if (record.changes.length === 0) this.#index.delete(record.text)
+    this.#changes = []
+    for (let id = this.#log.end - 1; id >= this.#committedEnd; id--) {
+      const slot = this.#log.slot(id)
+      const previous = this.#log.previous(id)
+      this.#table.setNewest(slot, this.#log.holds(previous) ? previous : NO_CHANGE)
+      if (this.#isEmpty(slot)) this.#table.remove(slot)
     }
+    this.#log.truncate(this.#committedEnd)
+    this.#sizeBytes = this.#committedBytes
+    this.#freeableBytes = this.#committedFreeable
+    this.#freeableNextBytes = 0
   }
 
-  /** Forgets what only revisions before `revision` need. Throws `COMPACTED` or `FUTURE_REVISION` as etcd does. */
+  /**
+   * Forgets what only revisions before `revision` need: states that were over by then. The changes of `revision` itself stay, as
+   * a watch may still start there. Throws `COMPACTED` or `FUTURE_REVISION` as etcd does.
+   */
   compact(revision: Revision): void {
-    if (this.#history.length !== this.#committed) throw new Error('compaction inside a transaction')
+    if (this.#log.end !== this.#committedEnd) throw new Error('compaction inside a transaction')
     if (revision <= this.#compactRevision) throw storeError('COMPACTED')
     if (revision > this.#revision) throw storeError('FUTURE_REVISION')
     this.#compactRevision = revision
-    const end = firstAtOrAfter(this.#history, revision)
-    let kept = 0
-    for (let i = 0; i < end; i++) {
-      const change = this.#history[i]
-      if (change === undefined) break
-      const { record, kv } = change
-      record.compact(revision)
-      // At most one change from before `revision` is left of any key, so it can only be the first.
-      if (record.changes[0] === change) {
-        this.#history[kept++] = change
-        continue
-      }
-      this.#sizeBytes -= changeBytes(kv)
-      if (record.changes.length === 0) this.#index.delete(record.text)
-    }
-    this.#history.splice(kept, end - kept)
-    this.#committed = this.#history.length
+    const last = this.#log.firstAtOrAfter(revision + 1) - 1
+    // Revisions 0 and 1 have no changes.
+    if (!this.#log.holds(last)) return
+    const freeable = this.#log.freeableBytes(last)
+    if (freeable < this.#freedBytes) throw new Error('freed more than there was')
+    this.#sizeBytes -= freeable - this.#freedBytes
+    this.#committedBytes = this.#sizeBytes
+    this.#freedBytes = freeable
   }
 
-  /** Rebuilds a state from its history. Throws `RangeError` if it cannot be one. */
-  static from(revision: Revision, compactRevision: Revision, kvs: Iterable<KeyValue>): Mvcc {
+  /** Lets go of up to `changesMax` changes that nobody can reach any longer; true while there are more. */
+  scrub(changesMax: number): boolean {
+    if (this.#log.end !== this.#committedEnd) throw new Error('scrubbing inside a transaction')
+    let limit = this.#compactRevision
+    for (const pin of this.#pins) limit = Math.min(limit, pin.compactRevision)
+    for (let left = changesMax; left > 0 && this.#beginsBefore(limit); left--) {
+      this.#settle(this.#log.first, limit)
+      this.#log.dropFirst()
+    }
+    return this.#beginsBefore(limit)
+  }
+
+  pin(): Pin {
+    const pin = { compactRevision: this.#compactRevision }
+    this.#pins.add(pin)
+    return pin
+  }
+
+  unpin(pin: Pin): void {
+    this.#pins.delete(pin)
+  }
+
+  /**
+   * An empty state, to be given what there was as of its compaction, and then what happened since: each key in order with
+   * `restoreKey`, the changes of each revision from the first one kept on with `restoreChange`, and a `commit` after each
+   * revision. All of these throw `RangeError` for what cannot be.
+   */
+  static restoring(compactRevision: Revision): Mvcc {
+    if (compactRevision < NOTHING_COMPACTED) throw new RangeError('no such revision')
     const mvcc = new Mvcc()
-    if (revision < FIRST_REVISION || compactRevision < NOTHING_COMPACTED || compactRevision > revision) {
-      throw new RangeError('revisions out of order')
-    }
-    let last: Revision = FIRST_REVISION
-    for (const kv of kvs) {
-      if (kv.modRevision < last || kv.modRevision > revision) throw new RangeError('history out of order')
-      if (isPut(kv) && kv.createRevision > kv.modRevision) throw new RangeError('created after it was changed')
-      last = kv.modRevision
-      const record = mvcc.#index.ensure(kv.key)
-      mvcc.#add(record, { ...kv, key: record.key, value: ownBytes(kv.value) })
-    }
-    mvcc.#revision = revision
     mvcc.#compactRevision = compactRevision
-    mvcc.#committed = mvcc.#history.length
+    mvcc.#revision = Math.max(compactRevision - 1, FIRST_REVISION)
     return mvcc
   }
 
-  #add(record: KeyRecord, kv: KeyValue): void {
-    const last = this.#history.at(-1)
-    if (last !== undefined && last.kv.modRevision > kv.modRevision) throw new Error('history out of order')
-    const change = { record, kv }
-    record.changes.push(change)
-    this.#history.push(change)
-    this.#sizeBytes += changeBytes(kv)
+  /** The key gets the next slot: 0, 1, 2 and so on. Its base, if it has one, is from before the compacted revision. */
+  restoreKey(text: string, base: Base | null): void {
+    const slot = this.#table.add(text)
+    if (base === null) return
+    const { modRevision, createRevision, version } = base
+    if (version < 1 || createRevision > modRevision || modRevision >= this.#compactRevision) {
+      throw new RangeError('no state from before the compaction')
+    }
+    this.#table.setBase(slot, base)
+    this.#sizeBytes += changeBytes(text.length, base.value.length)
+  }
+
+  /** One more change of the revision after the last one committed. A version of 0 is a deletion. */
+  restoreChange(slot: Slot, version: number, createRevision: Revision, lease: LeaseId, value: Uint8Array): void {
+    const modRevision = this.#revision + 1
+    if (createRevision > modRevision) throw new RangeError('created after it was changed')
+    if (modRevision === this.#compactRevision && this.#table.hasBase(slot)) throw new RangeError('an unreachable base')
+    this.#append(slot, { value, createRevision, modRevision, version, lease })
+  }
+
+  /** What was given is all there is. */
+  endRestore(slots: number): void {
+    for (let slot = 0; slot < slots; slot++) if (this.#isEmpty(slot)) throw new RangeError('a key without a change')
+    this.#keep()
+  }
+
+  #add(slot: Slot, kv: KeyValue): void {
+    if (this.#log.end === this.#committedEnd) this.#changes = []
+    this.#append(slot, kv)
+    this.#changes.push(kv)
+  }
+
+  #append(slot: Slot, { value, createRevision, modRevision, version, lease }: Base): void {
+    const keyLength = this.#table.text(slot).length
+    const bytes = changeBytes(keyLength, value.length)
+    const previous = this.#table.newest(slot)
+    const before = this.#latest(slot)
+    if (before !== NOTHING) {
+      const beforeBytes = changeBytes(keyLength, this.#valueLength(slot, before))
+      if (before !== BASE && this.#log.modRevision(before) === modRevision) this.#freeableNextBytes += beforeBytes
+      else this.#freeableBytes += beforeBytes
+    }
+    if (version === 0) this.#freeableNextBytes += bytes
+    this.#sizeBytes += bytes
+    const freeableBytes = this.#freeableBytes
+    const change = { slot, previous, modRevision, createRevision, version, lease, value, freeableBytes }
+    this.#table.setNewest(slot, this.#log.append(change))
+  }
+
+  #keep(): void {
+    this.#committedEnd = this.#log.end
+    this.#committedBytes = this.#sizeBytes
+    this.#committedFreeable = this.#freeableBytes
+  }
+
+  #beginsBefore(revision: Revision): boolean {
+    const { first, end } = this.#log
+    return first < end && this.#log.modRevision(first) < revision
+  }
+
+  /** Makes the oldest change of the log its key's base, if it can still be read from `limit` on, or else nothing. */
+  #settle(id: ChangeId, limit: Revision): void {
+    const slot = this.#log.slot(id)
+    const newest = this.#table.newest(slot)
+    if (this.#log.version(id) > 0 && this.#log.newestUpTo(limit, newest) === id) {
+      this.#table.setBase(slot, { ...this.numbersOf(slot, id), value: this.#log.valueView(id) })
+    } else if (this.#table.hasBase(slot)) {
+      this.#table.clearBase(slot)
+    }
+    if (newest !== id) return
+    this.#table.setNewest(slot, NO_CHANGE)
+    if (this.#isEmpty(slot)) this.#table.remove(slot)
+  }
+
+  #isEmpty(slot: Slot): boolean {
+    return this.#table.newest(slot) === NO_CHANGE && !this.#table.hasBase(slot)
+  }
+
+  #latest(slot: Slot): StateId {
+    const newest = this.#table.newest(slot)
+    if (newest !== NO_CHANGE) return this.#log.version(newest) > 0 ? newest : NOTHING
+    return this.#table.hasBase(slot) ? BASE : NOTHING
+  }
+
+  #valueLength(slot: Slot, state: StateId): number {
+    return state === BASE ? this.#table.baseValueLength(slot) : this.#log.valueLength(state)
   }
 }
 
@@ -180,6 +363,6 @@ export function tombstone(key: Uint8Array, modRevision: Revision): KeyValue {
 }
 
 /** What holding one change counts for against the quota. */
-export function changeBytes(kv: { readonly key: Uint8Array; readonly value: Uint8Array }): number {
-  return kv.key.length + kv.value.length + CHANGE_OVERHEAD_BYTES
+export function changeBytes(keyLength: number, valueLength: number): number {
+  return keyLength + valueLength + CHANGE_OVERHEAD_BYTES
 }

@@ -1,5 +1,6 @@
-import { compareBytes, EMPTY_BYTES } from './bytes.ts'
-import type { Mvcc } from './mvcc.ts'
+import { compareBytes } from './bytes.ts'
+import type { Slot } from './change-log.ts'
+import type { Mvcc, StateId } from './mvcc.ts'
 import type { KeyValue, RangeRequest, RangeResponse, SortTarget } from './types.ts'
 
 /**
@@ -10,24 +11,27 @@ import type { KeyValue, RangeRequest, RangeResponse, SortTarget } from './types.
  */
 export function range(mvcc: Mvcc, request: RangeRequest): RangeResponse {
   if (request.revision > 0) mvcc.checkReadable(request.revision)
-  const kvs: KeyValue[] = []
+  const found: Found[] = []
   const enough = wantsAll(request) ? Number.MAX_SAFE_INTEGER : request.limit + 1
   let count = 0
-  mvcc.forEach(request, request.revision, kv => {
+  mvcc.forEachState(request, request.revision, (slot, state) => {
     count++
-    if (!request.countOnly && kvs.length < enough) kvs.push(kv)
+    if (!request.countOnly && found.length < enough) found.push({ slot, state, ...mvcc.numbersOf(slot, state) })
   })
-  const filtered = hasBounds(request) ? kvs.filter(kv => isWithinBounds(kv, request)) : kvs
-  sort(filtered, request)
+  const filtered = hasBounds(request) ? found.filter(kv => isWithinBounds(kv, request)) : found
+  sort(mvcc, filtered, request)
   const more = request.limit > 0 && filtered.length > request.limit
   if (more) filtered.length = request.limit
-  return {
-    op: 'range',
-    header: { revision: mvcc.revisionInside },
-    kvs: request.keysOnly ? filtered.map(kv => ({ ...kv, value: EMPTY_BYTES })) : filtered,
-    more,
-    count,
-  }
+  const kvs = filtered.map(({ slot, state }) =>
+    request.keysOnly ? mvcc.keyOnly(slot, state) : mvcc.keyValue(slot, state),
+  )
+  return { op: 'range', header: { revision: mvcc.revisionInside }, kvs, more, count }
+}
+
+/** A key-value that may be part of the answer: key and value are copied only if it is. */
+interface Found extends Pick<KeyValue, 'version' | 'createRevision' | 'modRevision'> {
+  readonly slot: Slot
+  readonly state: StateId
 }
 
 /** Whether the limit can only be applied at the end. */
@@ -44,7 +48,7 @@ function hasBounds(request: RangeRequest): boolean {
   )
 }
 
-function isWithinBounds(kv: KeyValue, request: RangeRequest): boolean {
+function isWithinBounds(kv: Found, request: RangeRequest): boolean {
   const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request
   return (
     (maxModRevision === 0 || kv.modRevision <= maxModRevision) &&
@@ -55,18 +59,24 @@ function isWithinBounds(kv: KeyValue, request: RangeRequest): boolean {
 }
 
 /** Sorts in place; equals stay in key order. The keys come in ascending order. */
-function sort(kvs: KeyValue[], { sortTarget, sortOrder }: RangeRequest): void {
+function sort(mvcc: Mvcc, found: Found[], { sortTarget, sortOrder }: RangeRequest): void {
   if (sortTarget === 'key') {
-    if (sortOrder === 'descend') kvs.reverse()
+    if (sortOrder === 'descend') found.reverse()
     return
   }
-  const compare = ASCENDING[sortTarget]
-  kvs.sort(sortOrder === 'descend' ? (a, b) => compare(b, a) : compare)
+  const compare = ascending(mvcc, sortTarget)
+  found.sort(sortOrder === 'descend' ? (a, b) => compare(b, a) : compare)
 }
 
-const ASCENDING: Record<Exclude<SortTarget, 'key'>, (a: KeyValue, b: KeyValue) => number> = {
-  version: (a, b) => a.version - b.version,
-  create: (a, b) => a.createRevision - b.createRevision,
-  mod: (a, b) => a.modRevision - b.modRevision,
-  value: (a, b) => compareBytes(a.value, b.value),
+function ascending(mvcc: Mvcc, target: Exclude<SortTarget, 'key'>): (a: Found, b: Found) => number {
+  switch (target) {
+    case 'version':
+      return (a, b) => a.version - b.version
+    case 'create':
+      return (a, b) => a.createRevision - b.createRevision
+    case 'mod':
+      return (a, b) => a.modRevision - b.modRevision
+    case 'value':
+      return (a, b) => compareBytes(mvcc.valueView(a.slot, a.state), mvcc.valueView(b.slot, b.state))
+  }
 }

@@ -7,7 +7,8 @@ import { type StoreOptions, storeOptions } from './limits.ts'
 import { Mvcc } from './mvcc.ts'
 import { range } from './range.ts'
 import { Sessions } from './sessions.ts'
-import { decodeSnapshot, encodeSnapshot, type SnapshotWriter } from './snapshot.ts'
+import { SnapshotWriter } from './snapshot.ts'
+import { decodeSnapshot } from './snapshot-reader.ts'
 import { Counts, type StoreStatistics } from './statistics.ts'
 import { applyDelete, applyPut, applyTxn } from './txn.ts'
 import {
@@ -68,13 +69,16 @@ export class Store {
 
   /** The whole replicated state, in a buffer of its own. */
   snapshot(): Uint8Array {
-    return encodeSnapshot({ mvcc: this.#mvcc, leases: this.#leases, sessions: this.#sessions, hash: this.#hash })
+    const writer = this.beginSnapshot()
+    for (;;) {
+      const bytes = writer.step(Number.MAX_SAFE_INTEGER)
+      if (bytes !== null) return bytes
+    }
   }
 
   /** Starts to save the state as it is now, in steps, between which the store goes on. See `SnapshotWriter`. */
   beginSnapshot(): SnapshotWriter {
-    const bytes = this.snapshot()
-    return { step: () => bytes, abandon: () => {} }
+    return new SnapshotWriter({ mvcc: this.#mvcc, leases: this.#leases, sessions: this.#sessions, hash: this.#hash })
   }
 
   /**
@@ -82,8 +86,7 @@ export class Store {
    * nothing that can be read, watched, saved or hashed depends on how often it was called.
    */
   scrub(changesMax: number): boolean {
-    if (changesMax < 1) throw new RangeError('a step of nothing')
-    return false
+    return this.#mvcc.scrub(changesMax)
   }
 
   /**
@@ -228,7 +231,10 @@ export class Store {
     return this.#watches.isSynced(id) ? this.revision : null
   }
 
-  /** What watchers lack and can take, to be called after each turn. A delivery with a `compactRevision` ends its watch. */
+  /**
+   * What watchers lack and can take, to be called after each turn. A delivery with a `compactRevision` ends its watch. Of much
+   * that is lacking only a part is given at once: while `hasWatchWork`, another turn should follow.
+   */
   drainWatches(): WatchDelivery[] {
     const deliveries = this.#watches.drain(this.#mvcc)
     for (const delivery of deliveries) {
@@ -236,6 +242,11 @@ export class Store {
       for (const { events } of delivery.batches) this.#counts.add('eventsSent', events.length)
     }
     return deliveries
+  }
+
+  /** Whether watchers can be given more than the last drain gave them. */
+  get hasWatchWork(): boolean {
+    return this.#watches.hasReady
   }
 
   #execute(request: WriteRequest): CommandResult {
@@ -281,16 +292,13 @@ export class Store {
   /** Makes what was changed a revision, if there was anything, and tells all who follow the changes. */
   #commit(): void {
     const start = this.#mvcc.commit()
-    const { history } = this.#mvcc
-    for (let i = start; i < history.length; i++) {
-      const kv = history[i]?.kv
-      if (kv === undefined) break
+    for (const kv of this.#mvcc.changes) {
       this.#hash = mixKeyValue(this.#hash, kv)
       this.#leases.follow(kv)
       if (kv.version === 1) this.#keys++
       if (kv.version === 0) this.#keys--
     }
-    this.#watches.wake(history, start, this.revision)
+    this.#watches.wake(this.#mvcc, start)
   }
 
   #compact(revision: Revision): void {
@@ -340,7 +348,7 @@ export class Store {
 
 function countKeys(mvcc: Mvcc): number {
   let count = 0
-  mvcc.forEach(EVERY_KEY, 0, () => {
+  mvcc.forEachState(EVERY_KEY, 0, () => {
     count++
   })
   return count

@@ -88,7 +88,7 @@ function checkLease({ leases }: WriteContext, request: PutRequest): void {
 
 function putBytes({ mvcc }: WriteContext, request: PutRequest): number {
   const value = request.ignoreValue ? mvcc.latest(request.key)?.value : request.value
-  return changeBytes({ key: request.key, value: value ?? request.value })
+  return changeBytes(request.key.length, (value ?? request.value).length)
 }
 
 /** Only what puts can run out of space; deletes and compaction are how space comes back. */

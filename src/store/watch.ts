@@ -1,7 +1,18 @@
-import { type Change, firstAtOrAfter, isPut, type Span, spanHolds, spanOf } from './key-index.ts'
+import { type ChangeId, NO_CHANGE, type Slot } from './change-log.ts'
+import { type Span, spanHolds, spanOf } from './key-index.ts'
 import { WATCH_INITIAL_CREDIT_BATCHES } from './limits.ts'
-import type { Mvcc } from './mvcc.ts'
-import type { Revision, WatchBatch, WatchEvent, WatchRequest } from './types.ts'
+import { type Mvcc, NOTHING } from './mvcc.ts'
+import type { KeyValue, Revision, WatchBatch, WatchEvent, WatchRequest } from './types.ts'
+import { WatchIndex } from './watch-index.ts'
+
+/**
+ * Changes that one drain looks at: what it has not come to by then, it leaves to the next. A watcher of little, from long ago,
+ * would otherwise hold up all else while it reads through the history: some 10 ms by this.
+ */
+const DRAIN_CHANGES_MAX = 100_000
+
+/** Changes of a watched key that are looked up at once. */
+const KEY_PAGE_CHANGES = 256
 
 /** What one watcher is given by one drain: the next batches it wants, or the end, as revisions it wants were compacted away. */
 export type WatchDelivery =
@@ -26,16 +37,9 @@ interface Watcher {
   state: 'synced' | 'ready' | 'waiting'
 }
 
-/** Watchers of the same range share one test of each change. */
-interface RangeGroup {
-  readonly span: Span
-  readonly watchers: Set<Watcher>
-}
-
 export class Watches {
   readonly #watchers = new Map<number, Watcher>()
-  readonly #byKey = new Map<string, Set<Watcher>>()
-  readonly #byRange = new Map<string, RangeGroup>()
+  readonly #index = new WatchIndex<Watcher>()
   readonly #ready = new Set<Watcher>()
   readonly #waiting = new Set<Watcher>()
   /** Up to where those waiting were last looked over for any that must end. */
@@ -66,7 +70,7 @@ export class Watches {
       state: 'synced',
     }
     this.#watchers.set(id, watcher)
-    this.#index(watcher)
+    this.#index.add(watcher.span, watcher)
     if (watcher.next <= revision) this.#setState(watcher, 'ready')
   }
 
@@ -75,16 +79,7 @@ export class Watches {
     if (watcher === undefined) return
     this.#watchers.delete(id)
     this.#setState(watcher, 'synced')
-    const { span } = watcher
-    if (span.kind === 'key') {
-      const same = this.#byKey.get(span.key)
-      same?.delete(watcher)
-      if (same?.size === 0) this.#byKey.delete(span.key)
-    } else {
-      const group = this.#byRange.get(rangeName(span))
-      group?.watchers.delete(watcher)
-      if (group?.watchers.size === 0) this.#byRange.delete(rangeName(span))
-    }
+    this.#index.remove(watcher.span, watcher)
   }
 
   /** Whether a watcher has been given all there is. */
@@ -108,21 +103,25 @@ export class Watches {
     }
   }
 
-  /** Wakes those who want one of the changes, all of them just committed as `revision`. */
-  wake(changes: readonly Change[], start: number, revision: Revision): void {
+  /** Whether watchers can be given more than the last drain gave them. */
+  get hasReady(): boolean {
+    return this.#ready.size > 0
+  }
+
+  /** Wakes those who want one of the changes from `start` on, all of them just committed as one revision. */
+  wake(mvcc: Mvcc, start: ChangeId): void {
     if (this.#watchers.size === 0) return
-    for (let i = start; i < changes.length; i++) {
-      const text = changes[i]?.record.text
-      if (text === undefined) break
-      const exact = this.#byKey.get(text)
-      if (exact !== undefined) for (const watcher of exact) this.#wake(watcher, revision)
-      for (const { span, watchers } of this.#byRange.values()) {
-        if (spanHolds(span, text)) for (const watcher of watchers) this.#wake(watcher, revision)
-      }
+    const { log, revision } = mvcc
+    for (let id = start; id < log.end; id++) {
+      this.#index.forEach(mvcc.textOf(log.slot(id)), watcher => {
+        if (watcher.state !== 'synced' || watcher.next > revision) return
+        watcher.next = revision
+        this.#setState(watcher, 'ready')
+      })
     }
   }
 
-  /** Everything that watchers lack and can take. */
+  /** What watchers lack and can take, up to a bound: `hasReady` tells whether it was met. */
   drain(mvcc: Mvcc): WatchDelivery[] {
     const deliveries: WatchDelivery[] = []
     if (mvcc.compactRevision !== this.#compactRevision) {
@@ -131,88 +130,117 @@ export class Watches {
         if (watcher.next < mvcc.compactRevision) this.#setState(watcher, 'ready')
       }
     }
+    const reading = new Reading(mvcc)
     for (const watcher of [...this.#ready]) {
+      if (reading.changesLeft <= 0) break
       if (watcher.next < mvcc.compactRevision) {
         this.remove(watcher.id)
         deliveries.push({ id: watcher.id, compactRevision: mvcc.compactRevision })
         continue
       }
-      const batches = this.#advance(watcher, mvcc)
+      const batches: WatchBatch[] = []
+      this.#setState(watcher, reading.advance(watcher, batches))
       if (batches.length > 0) deliveries.push({ id: watcher.id, batches })
     }
     return deliveries
   }
 
-  /** Moves a watcher to the end of the history, or to the first batch that it has no credit for. */
-  #advance(watcher: Watcher, mvcc: Mvcc): WatchBatch[] {
-    const { span } = watcher
-    // A single key's changes are at hand; a range's have to be picked from the whole history.
-    const changes = span.kind === 'key' ? (mvcc.record(span.key)?.changes ?? []) : mvcc.history
-    const batches: WatchBatch[] = []
-    let events: WatchEvent[] = []
-    for (let i = firstAtOrAfter(changes, watcher.next); i < changes.length; i++) {
-      const change = changes[i]
-      if (change === undefined) break
-      const revision = change.kv.modRevision
-      if (wants(watcher, change)) {
-        if (watcher.creditBatches === 0) {
-          watcher.next = revision
-          this.#setState(watcher, 'waiting')
-          return batches
-        }
-        events.push(eventOf(watcher, change, mvcc.compactRevision))
-      }
-      if (events.length > 0 && changes[i + 1]?.kv.modRevision !== revision) {
-        batches.push({ revision, events })
-        events = []
-        watcher.creditBatches--
-      }
-    }
-    watcher.next = Math.max(watcher.next, mvcc.revision + 1)
-    this.#setState(watcher, 'synced')
-    return batches
-  }
-
-  #wake(watcher: Watcher, revision: Revision): void {
-    if (watcher.state !== 'synced' || watcher.next > revision) return
-    watcher.next = revision
-    this.#setState(watcher, 'ready')
-  }
-
-  #index(watcher: Watcher): void {
-    const { span } = watcher
-    if (span.kind === 'key') {
-      const same = this.#byKey.get(span.key)
-      if (same === undefined) this.#byKey.set(span.key, new Set([watcher]))
-      else same.add(watcher)
-    } else {
-      const group = this.#byRange.get(rangeName(span))
-      if (group === undefined) this.#byRange.set(rangeName(span), { span, watchers: new Set([watcher]) })
-      else group.watchers.add(watcher)
-    }
-  }
-
+  /** One that is ready again goes behind the others that are. */
   #setState(watcher: Watcher, state: Watcher['state']): void {
+    if (watcher.state === 'ready') this.#ready.delete(watcher)
+    if (watcher.state === 'waiting') this.#waiting.delete(watcher)
     watcher.state = state
-    this.#ready.delete(watcher)
-    this.#waiting.delete(watcher)
     if (state === 'ready') this.#ready.add(watcher)
     if (state === 'waiting') this.#waiting.add(watcher)
   }
 }
 
-function wants(watcher: Watcher, { record, kv }: Change): boolean {
-  return (isPut(kv) ? watcher.puts : watcher.deletes) && spanHolds(watcher.span, record.text)
+/** One drain's way through the history. Watchers of the same changes are given the same events. */
+class Reading {
+  readonly #mvcc: Mvcc
+  readonly #events = new Map<ChangeId, WatchEvent>()
+  readonly #eventsWithPrevious = new Map<ChangeId, WatchEvent>()
+  changesLeft = DRAIN_CHANGES_MAX
+
+  constructor(mvcc: Mvcc) {
+    this.#mvcc = mvcc
+  }
+
+  /**
+   * Moves a watcher to the end of the history, to the first batch that it has no credit for, or as far as this drain goes. Returns
+   * its state then.
+   */
+  advance(watcher: Watcher, batches: WatchBatch[]): Watcher['state'] {
+    const { log, revision } = this.#mvcc
+    let events: WatchEvent[] = []
+    let last: Revision = 0
+    for (const id of changesFrom(this.#mvcc, watcher)) {
+      const modRevision = log.modRevision(id)
+      if (modRevision !== last && this.changesLeft <= 0) {
+        watcher.next = modRevision
+        return 'ready'
+      }
+      this.changesLeft--
+      last = modRevision
+      if (!this.#isWanted(watcher, id)) continue
+      if (batches.at(-1)?.revision !== modRevision) {
+        if (watcher.creditBatches === 0) {
+          watcher.next = modRevision
+          return 'waiting'
+        }
+        watcher.creditBatches--
+        events = []
+        batches.push({ revision: modRevision, events })
+      }
+      events.push(this.#event(id, watcher.prevKv))
+    }
+    watcher.next = Math.max(watcher.next, revision + 1)
+    return 'synced'
+  }
+
+  #isWanted({ puts, deletes, span }: Watcher, id: ChangeId): boolean {
+    const { log } = this.#mvcc
+    if (!(log.version(id) > 0 ? puts : deletes)) return false
+    return span.kind === 'key' || spanHolds(span, this.#mvcc.textOf(log.slot(id)))
+  }
+
+  #event(id: ChangeId, prevKv: boolean): WatchEvent {
+    const events = prevKv ? this.#eventsWithPrevious : this.#events
+    const known = events.get(id)
+    if (known !== undefined) return known
+    const slot = this.#mvcc.log.slot(id)
+    const kv = this.#mvcc.keyValue(slot, id)
+    const event: WatchEvent = {
+      type: kv.version > 0 ? 'put' : 'delete',
+      kv,
+      prevKv: prevKv ? this.#previous(slot, kv.modRevision - 1) : null,
+    }
+    events.set(id, event)
+    return event
+  }
+
+  /** That of the previous revision (not of the same transaction), as far as it can still be read. */
+  #previous(slot: Slot, revision: Revision): KeyValue | null {
+    if (revision < this.#mvcc.compactRevision) return null
+    const state = this.#mvcc.at(slot, revision)
+    return state === NOTHING ? null : this.#mvcc.keyValue(slot, state)
+  }
 }
 
-/** The previous key-value is that of the previous revision (not of the same transaction), as far as it can still be read. */
-function eventOf(watcher: Watcher, { record, kv }: Change, compactRevision: Revision): WatchEvent {
-  const before = kv.modRevision - 1
-  const prevKv = watcher.prevKv && before >= compactRevision ? record.at(before) : null
-  return { type: isPut(kv) ? 'put' : 'delete', kv, prevKv }
-}
-
-/** Keys have only chars up to 0xff, so the separator cannot be part of one. */
-function rangeName(span: Span & { kind: 'range' }): string {
-  return `${span.low}\u0100${span.high ?? '\u0101'}`
+/** The changes that a watcher has yet to look at: a single key's are at hand, a range's have to be picked from the whole history. */
+function* changesFrom(mvcc: Mvcc, { span, next }: Watcher): Generator<ChangeId> {
+  const { log } = mvcc
+  if (span.kind === 'range') {
+    for (let id = log.firstAtOrAfter(next); id < log.end; id++) yield id
+    return
+  }
+  const slot = mvcc.slotOf(span.key)
+  const newest = slot === undefined ? NO_CHANGE : mvcc.newestOf(slot)
+  if (newest === NO_CHANGE || log.modRevision(newest) < next) return
+  let oldest: ChangeId | undefined = log.oldestAfter(next - 1, newest)
+  while (oldest !== undefined) {
+    const page: ChangeId[] = log.between(oldest, newest, KEY_PAGE_CHANGES + 1)
+    oldest = page.length > KEY_PAGE_CHANGES ? page.pop() : undefined
+    yield* page
+  }
 }
