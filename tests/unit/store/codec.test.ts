@@ -1,17 +1,18 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Writer as BinaryWriter, DecodeError, Reader } from '../../../src/store/binary.ts'
-import { decodeCommand, encodeCommand } from '../../../src/store/command-codec.ts'
+import { decodeCommand, encodeCommand, encodeSystemCommand } from '../../../src/store/command-codec.ts'
+import { LEASE_CHECKPOINTS_MAX } from '../../../src/store/limits.ts'
 import { Store } from '../../../src/store/store.ts'
-import { anyCommand } from './arbitraries.ts'
-import { clientId, put, txn } from './requests.ts'
+import { anyCommand, systemCommand } from './arbitraries.ts'
+import { applyAny, clientId, encodeAny, expire, grant, put, system, txn } from './requests.ts'
 
 const COMMAND = { clientId: clientId(1), seq: 1, acked: 0 }
 
 test('every command comes back as it was', () => {
   fc.assert(
-    fc.property(anyCommand, command => {
-      expect(decodeCommand(encodeCommand(command))).toEqual(command)
+    fc.property(fc.oneof(anyCommand, systemCommand), command => {
+      expect(decodeCommand(encodeAny(command))).toEqual(command)
     }),
   )
 })
@@ -29,7 +30,10 @@ test('the format of the log does not change unnoticed', () => {
     acked: 2,
     request: put('k', 'v', { prevKv: true }),
   })
-  expect(Buffer.from(encoded).toString('hex')).toBe(`01${clientId(0xab)}ac02020101016b017600`)
+  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+  expect(hex(encoded)).toBe(`01${clientId(0xab)}ac02020101016b017600`)
+  expect(hex(encodeCommand({ ...COMMAND, request: grant(5, 7) }))).toBe(`01${clientId(1)}0100060507`)
+  expect(hex(encodeSystemCommand(expire(5, 2)))).toBe('02090502')
 })
 
 test('values are views of the entry, not copies', () => {
@@ -40,10 +44,12 @@ test('values are views of the entry, not copies', () => {
 })
 
 describe('damaged commands are a DecodeError and nothing else', () => {
+  const commands = fc.oneof({ weight: 3, arbitrary: anyCommand }, systemCommand)
+
   /** What is still a command after all must at least be one that a store can apply. */
   function expectHarmless(bytes: Uint8Array): void {
     try {
-      new Store().apply(decodeCommand(bytes))
+      applyAny(new Store(), decodeCommand(bytes))
     } catch (error) {
       if (!(error instanceof DecodeError)) throw error
     }
@@ -51,8 +57,8 @@ describe('damaged commands are a DecodeError and nothing else', () => {
 
   test('cut anywhere', () => {
     fc.assert(
-      fc.property(anyCommand, fc.nat(), (command, at) => {
-        const encoded = encodeCommand(command)
+      fc.property(commands, fc.nat(), (command, at) => {
+        const encoded = encodeAny(command)
         expect(() => decodeCommand(encoded.subarray(0, at % encoded.length))).toThrow(DecodeError)
       }),
     )
@@ -65,8 +71,8 @@ describe('damaged commands are a DecodeError and nothing else', () => {
 
   test('with any byte changed, or all of them', () => {
     fc.assert(
-      fc.property(anyCommand, fc.nat(), fc.integer({ min: 1, max: 255 }), (command, at, change) => {
-        const encoded = encodeCommand(command)
+      fc.property(commands, fc.nat(), fc.integer({ min: 1, max: 255 }), (command, at, change) => {
+        const encoded = encodeAny(command)
         const position = at % encoded.length
         encoded[position] = (encoded[position] ?? 0) ^ change
         expectHarmless(encoded)
@@ -82,6 +88,33 @@ describe('damaged commands are a DecodeError and nothing else', () => {
     expect(() => decodeCommand(Uint8Array.of(...head, ...lyingCount))).toThrow('more elements than bytes')
     const lyingLength = encodeCommand({ ...COMMAND, request: put('', '') }).subarray(0, -3)
     expect(() => decodeCommand(Uint8Array.of(...lyingLength, ...lyingCount))).toThrow('cut short')
+  })
+
+  test('that hold more checkpoints than one command may', () => {
+    const checkpoints = (count: number) =>
+      system({
+        op: 'leaseCheckpoint',
+        checkpoints: Array.from({ length: count }, () => ({ lease: 1, renewals: 1, remainingSeconds: 1 })),
+      })
+    const most = encodeSystemCommand(checkpoints(LEASE_CHECKPOINTS_MAX))
+    expect(decodeCommand(most)).toEqual(checkpoints(LEASE_CHECKPOINTS_MAX))
+    expect(() => encodeSystemCommand(checkpoints(LEASE_CHECKPOINTS_MAX + 1))).toThrow(RangeError)
+    const forged = Uint8Array.of(...most, 1, 1, 1)
+    expect([forged[2], forged[3]]).toEqual([0xe8, 0x07])
+    forged[2] = 0xe9
+    expect(() => decodeCommand(forged)).toThrow('too many checkpoints')
+  })
+
+  test('that are of no known kind, or of a kind that is not theirs', () => {
+    const encoded = encodeCommand({ ...COMMAND, request: grant(5, 7) })
+    expect(() => decodeCommand(Uint8Array.of(3, ...encoded.subarray(1)))).toThrow('unknown command format')
+    // A leader's command in a client's place, and the other way around.
+    expect(() => decodeCommand(Uint8Array.of(...encoded.subarray(0, -3), 9, 5, 7))).toThrow('unknown request 9')
+    expect(() => decodeCommand(Uint8Array.of(2, 6, 5, 7))).toThrow('unknown system request 6')
+    const nested = encodeCommand({ ...COMMAND, request: txn([put('', '')]) })
+    expect([...nested.subarray(-8)]).toEqual([0, 1, 1, 0, 0, 0, 0, 0])
+    const leaseInside = Uint8Array.of(...nested.subarray(0, -6), 7, 5, 0)
+    expect(() => decodeCommand(leaseInside)).toThrow('leaseRevoke inside a transaction')
   })
 
   test('nested without end', () => {

@@ -1,3 +1,4 @@
+import { encodeCommand, encodeSystemCommand } from '../../../src/store/command-codec.ts'
 import type { Store } from '../../../src/store/store.ts'
 import type {
   Command,
@@ -152,6 +153,17 @@ export class Writer {
     const result = this.apply(request)
     return result.ok ? null : result.code
   }
+}
+
+/** Gives a store a command, whoever's it is. What the leader does of its own accord has no result. */
+export function applyAny(store: Store, command: Command | SystemCommand): CommandResult | null {
+  if (command.clientId !== null) return store.apply(command)
+  store.applySystem(command)
+  return null
+}
+
+export function encodeAny(command: Command | SystemCommand): Uint8Array {
+  return command.clientId === null ? encodeSystemCommand(command) : encodeCommand(command)
 }
 
 /** Keys and values as text, for comparisons that print well. */

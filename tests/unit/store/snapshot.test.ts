@@ -1,21 +1,46 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Writer as BinaryWriter, DecodeError } from '../../../src/store/binary.ts'
-import { decodeCommand, encodeCommand } from '../../../src/store/command-codec.ts'
+import { decodeCommand } from '../../../src/store/command-codec.ts'
 import { HASH_SEED, mixBytes } from '../../../src/store/hash.ts'
 import { Store } from '../../../src/store/store.ts'
-import type { Command } from '../../../src/store/types.ts'
-import { compactRequest, rangeRequest, writeRequest } from './arbitraries.ts'
-import { clientId, del, put, txn, Writer } from './requests.ts'
+import type { Command, SystemCommand } from '../../../src/store/types.ts'
+import { compactRequest, leaseRequest, rangeRequest, systemCommand, writeRequest } from './arbitraries.ts'
+import {
+  applyAny,
+  checkpoint,
+  clientId,
+  compact,
+  del,
+  encodeAny,
+  expire,
+  grant,
+  keepAlive,
+  put,
+  revoke,
+  system,
+  txn,
+  Writer,
+} from './requests.ts'
 
-/** Logs of several clients, with repeats, gaps and compactions. */
-const logs: fc.Arbitrary<Command[]> = fc.array(
-  fc.record({
-    clientId: fc.integer({ min: 1, max: 4 }).map(clientId),
-    seq: fc.integer({ min: 1, max: 12 }),
-    acked: fc.constant(0),
-    request: fc.oneof({ weight: 8, arbitrary: writeRequest }, { weight: 1, arbitrary: compactRequest }),
-  }),
+/** Logs of several clients and of leaders, with repeats, gaps and compactions. */
+const logs: fc.Arbitrary<(Command | SystemCommand)[]> = fc.array(
+  fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc.record({
+        clientId: fc.integer({ min: 1, max: 4 }).map(clientId),
+        seq: fc.integer({ min: 1, max: 12 }),
+        acked: fc.constant(0),
+        request: fc.oneof(
+          { weight: 8, arbitrary: writeRequest },
+          { weight: 3, arbitrary: leaseRequest },
+          { weight: 1, arbitrary: compactRequest },
+        ),
+      }),
+    },
+    { weight: 1, arbitrary: systemCommand },
+  ),
   { maxLength: 60 },
 )
 
@@ -26,6 +51,9 @@ function sampleStore(): Store {
   const writer = new Writer(store)
   writer.ok(txn([put('a', '1'), put('b', '2'), txn([], [], [])]))
   writer.ok(del('a', null, true))
+  for (const lease of [3, 70_000]) writer.ok(grant(lease))
+  writer.ok(put('c', '', { lease: 3 }))
+  store.applySystem(checkpoint(3, 1, 9))
   return store
 }
 
@@ -36,9 +64,9 @@ test('the same log makes the same results, hash and snapshot, byte by byte', () 
       const other = new Store(OPTIONS)
       for (const command of log) {
         // What the other applies has been on the wire, and its buffer is used for other things afterwards.
-        const entry = Uint8Array.from([0, ...encodeCommand(command), ...new Uint8Array(4096)])
+        const entry = Uint8Array.from([0, ...encodeAny(command), ...new Uint8Array(4096)])
         const decoded = decodeCommand(entry.subarray(1, -4096))
-        expect(other.apply(decoded)).toEqual(one.apply(command))
+        expect(applyAny(other, decoded)).toEqual(applyAny(one, command))
         entry.fill(0xee)
         expect(other.hash).toBe(one.hash)
       }
@@ -51,7 +79,7 @@ test('a restored store is the one that was saved, now and after whatever comes',
   fc.assert(
     fc.property(logs, logs, fc.array(rangeRequest), (before, after, ranges) => {
       const store = new Store(OPTIONS)
-      for (const command of before) store.apply(command)
+      for (const command of before) applyAny(store, command)
       const restored = Store.restore(store.snapshot(), OPTIONS)
       expect(restored).toMatchObject({
         revision: store.revision,
@@ -59,7 +87,7 @@ test('a restored store is the one that was saved, now and after whatever comes',
         hash: store.hash,
         sizeBytes: store.sizeBytes,
       })
-      for (const command of after) expect(restored.apply(command)).toEqual(store.apply(command))
+      for (const command of after) expect(applyAny(restored, command)).toEqual(applyAny(store, command))
       for (const request of ranges)
         expect(outcome(() => restored.range(request))).toEqual(outcome(() => store.range(request)))
       expect(restored.snapshot()).toEqual(store.snapshot())
@@ -68,9 +96,9 @@ test('a restored store is the one that was saved, now and after whatever comes',
 })
 
 test('different writes make different hashes', () => {
-  const hashOf = (...commands: Command[]) => {
+  const hashOf = (...commands: (Command | SystemCommand)[]) => {
     const store = new Store()
-    for (const command of commands) store.apply(command)
+    for (const command of commands) applyAny(store, command)
     return store.hash
   }
   const command = (client: number, request: Command['request']) => ({
@@ -79,6 +107,7 @@ test('different writes make different hashes', () => {
     acked: 0,
     request,
   })
+  const leased = [command(1, grant(1)), command(2, put('a', '1', { lease: 1 }))]
   const hashes = [
     hashOf(),
     hashOf(command(1, put('a', '1'))),
@@ -89,6 +118,19 @@ test('different writes make different hashes', () => {
     hashOf(command(1, put('a', '', { ignoreValue: true }))),
     hashOf(command(1, put('a', '1')), command(2, put('b', '1'))),
     hashOf(command(2, put('b', '1')), command(1, put('a', '1'))),
+    hashOf(command(1, grant(1))),
+    hashOf(command(1, grant(2))),
+    hashOf(command(1, grant(1, 61))),
+    hashOf(...leased),
+    hashOf(...leased, command(3, keepAlive(1))),
+    hashOf(...leased, command(3, revoke(1))),
+    hashOf(...leased, command(3, del('a'))),
+    hashOf(...leased, expire(1, 1)),
+    hashOf(...leased, checkpoint(1, 1, 5)),
+    hashOf(...leased, checkpoint(1, 1, 6)),
+    hashOf(...leased, system({ op: 'compact', revision: 1 })),
+    hashOf(...leased, system({ op: 'compact', revision: 2 })),
+    hashOf(...leased, command(3, compact(2))),
   ]
   expect(new Set(hashes).size).toBe(hashes.length)
 })

@@ -5,7 +5,7 @@ import { DEFAULT_STORE_OPTIONS, storeOptions } from '../../../src/store/limits.t
 import { Store } from '../../../src/store/store.ts'
 import type { RequestOp, WriteRequest } from '../../../src/store/types.ts'
 import { checkWrite } from '../../../src/store/validate.ts'
-import { compare, del, put, range, txn, Writer } from './requests.ts'
+import { compare, del, grant, keepAlive, put, range, revoke, txn, Writer } from './requests.ts'
 
 function codeOf(request: WriteRequest): string | null {
   // Whoever proposes and whoever applies must come to the same verdict.
@@ -36,6 +36,12 @@ describe('what cannot be a write is refused before it is proposed', () => {
     ['INVALID_ARGUMENT', { ...put('a', 'v'), value: 'text' as unknown as Uint8Array }],
     ['INVALID_ARGUMENT', { op: 'drop' } as unknown as WriteRequest],
     ['INVALID_ARGUMENT', txn([{ op: 'compact', revision: 1 } as unknown as RequestOp])],
+    ['INVALID_ARGUMENT', grant(0)],
+    ['INVALID_ARGUMENT', grant(-1)],
+    ['INVALID_ARGUMENT', { ...grant(1), ttlSeconds: Number.NaN }],
+    ['INVALID_ARGUMENT', revoke(0.5)],
+    ['INVALID_ARGUMENT', keepAlive(0.5)],
+    ['LEASE_TTL_TOO_LARGE', grant(1, 9_000_000_001)],
     ['REQUEST_TOO_LARGE', put('a', 'v'.repeat(1.5 * 1024 * 1024))],
   ])('%s', (code, request) => {
     expect(codeOf(request)).toBe(code)
