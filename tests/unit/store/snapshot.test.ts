@@ -41,7 +41,7 @@ const logs: fc.Arbitrary<(Command | SystemCommand)[]> = fc.array(
     },
     { weight: 1, arbitrary: systemCommand },
   ),
-  { maxLength: 60 },
+  { maxLength: 60, size: 'max' },
 )
 
 const OPTIONS = { sessionsMax: 3, rememberedResultsMax: 4 }
