@@ -114,7 +114,7 @@ export class Client {
   }
 
   #request(id: RequestId, request: ClientRequest): void {
-    this.#member.push({ kind: 'request', id, request })
+    this.#member.ask({ kind: 'request', id, request })
   }
 
   /** A write that was sent goes on, and keeps its number. */

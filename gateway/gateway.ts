@@ -70,11 +70,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
       const wanted = port === 0 || (at > 0 && !(await isFree(host, port + at))) ? 0 : port + at
       addresses.push(hostAndPort(host, await bind(server, hostAndPort(host, wanted), credentials)))
     }
-    const urls = addresses.map(address => `${tls === undefined ? 'http' : 'https'}://${address}`)
     for (const [at, client] of clients.entries()) {
       const [member, server] = [cluster.members[at], servers[at]]
       if (member === undefined || server === undefined) throw new Error('assertion failed: a client without a member')
-      serve(server, services, { cluster, member, client }, urls, options.progressNotifyMs ?? progressNotifyMs)
+      serve(server, services, { cluster, member, client }, addresses, options.progressNotifyMs ?? progressNotifyMs)
     }
     const haveLeader = () => cluster.members.every(({ status }) => status.leader !== 0)
     if (!(await cluster.until(haveLeader, electionMsMax))) throw new Error('the members elected no leader')
@@ -91,13 +90,13 @@ function serve(
   server: Server,
   services: Record<ServiceName, ServiceDefinition>,
   endpoint: Endpoint,
-  urls: readonly string[],
+  addresses: readonly string[],
   notifyMs: number,
 ): void {
   server.addService(services.KV, kvService(endpoint))
   server.addService(services.Watch, watchService(endpoint, { progressNotifyMs: notifyMs }))
   server.addService(services.Lease, leaseService(endpoint))
-  server.addService(services.Cluster, clusterService(endpoint, urls))
+  server.addService(services.Cluster, clusterService(endpoint, addresses))
   server.addService(services.Maintenance, maintenanceService(endpoint))
 }
 
