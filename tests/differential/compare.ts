@@ -7,6 +7,7 @@ import { show } from './show.ts'
  * What is equal between two servers that keep the same rules. Whole answers are compared, these things aside:
  *
  * - who answered: cluster and member ids and raft terms count only as there or not;
+ * - the words, not the numbers, in which the gRPC library itself refuses a message that is too large;
  * - time: what is left of a lease may differ by `leaseSecondsTolerance`;
  * - order where etcd has none: leases, keys of a lease, and what a sort finds equal (`unordered`).
  */
@@ -24,8 +25,13 @@ export function compareAnswers(call: Call | null, first: Answer, second: Answer)
   return compareFields(a, b)
 }
 
+/** Go's and Node's: a library's own, of no server's making. */
+const tooLarge = /received message larger than max \((\d+) vs\.? (\d+)\)$/i
+
 function errorOf(answer: Answer): Message {
-  return answer.ok ? {} : { code: answer.code, message: answer.message }
+  if (answer.ok) return {}
+  const sizes = tooLarge.exec(answer.message)
+  return { code: answer.code, message: sizes === null ? answer.message : `${sizes[1]} bytes exceed ${sizes[2]}` }
 }
 
 /** Where two fields differ, by path. */

@@ -96,14 +96,14 @@ export class KvRequests {
   }
 
   /** Of now, the past, what is compacted, and what is still to come. */
-  revision({ revision, compactRevision }: World): number | string {
+  revision({ revision, compactRevision }: World): number {
     const kind = this.#random.next()
     if (kind < 0.5) return Math.max(1, revision - this.#recent())
     if (kind < 0.65) return this.#random.integer(1, revision)
     if (kind < 0.75) return revision
     if (kind < 0.85) return Math.max(0, compactRevision + this.#random.integer(-1, 1))
     if (kind < 0.95) return revision + this.#random.pick([1, 1, 2, 1_000])
-    return this.#random.pick([-1, Number.MAX_SAFE_INTEGER, '9223372036854775807', '-9223372036854775808'])
+    return this.#random.pick([-1, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER])
   }
 
   /** Mostly of a lease that is there; a put with a missing one is refused. */

@@ -26,7 +26,7 @@ export class TxnRequests {
   txn(world: World): Message {
     const touched = this.#random.chance(this.#mix.carelessChance) ? null : new Set<string>()
     const txn = this.#txn(world, this.#mix.txnDepthMax, touched)
-    if (this.#isOdd()) return this.#withTooMany(txn, world)
+    if (this.#isOdd()) return this.#random.chance(0.8) ? this.#withTooMany(txn, world) : this.#withNothing()
     return deletesToTheEnd(txn) ? withoutIgnoring(txn) : txn
   }
 
@@ -47,8 +47,6 @@ export class TxnRequests {
 
   #operation(world: World, depth: number, touched: Set<string> | null): Message {
     const kind = this.#random.next()
-    // Neither of the kinds that the protocol has.
-    if (this.#random.chance(this.#mix.oddChance / 5)) return {}
     if (kind < 0.3) return { request_range: this.#rangeInside(world) }
     if (kind < 0.45 && depth > 0) return { request_txn: this.#txn(world, depth - 1, touched) }
     if (kind < 0.8) {
@@ -86,7 +84,7 @@ export class TxnRequests {
     return { result, target, ...this.#kv.keys(), ...(this.#isOdd() ? {} : { [name]: this.#operand(given, world) }) }
   }
 
-  #operand(target: number, world: World): string | number | Uint8Array {
+  #operand(target: number, world: World): number | Uint8Array {
     if (target === valueTarget) return this.#kv.value()
     if (target === operands.indexOf('lease')) return this.#random.chance(0.4) ? 0 : this.#kv.leaseFor(world)
     if (target === operands.indexOf('version')) return this.#random.pick([0, 0, 1, 1, 2, 3, 10, -1])
@@ -103,6 +101,11 @@ export class TxnRequests {
     const outside = this.#random.integer(1, 100)
     const inside = { request_txn: { success: ranges(count - outside) } }
     return { success: [...ranges(outside - 1), inside] }
+  }
+
+  /** An operation of none of the kinds that there are, in a transaction with nothing else amiss. */
+  #withNothing(): Message {
+    return { success: [{ request_range: { key: this.#kv.key() } }, {}] }
   }
 
   #isOdd(): boolean {

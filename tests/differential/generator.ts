@@ -75,15 +75,15 @@ export class Generator {
     }
   }
 
-  #ttlSeconds(): number | string {
+  #ttlSeconds(): number {
     if (this.#random.chance(0.85)) return ttlSecondsMin + this.#random.integer(0, 100_000)
-    return this.#random.pick([ttlSecondsMax, ttlSecondsMax + 1, Number.MAX_SAFE_INTEGER, '9223372036854775807'])
+    return this.#random.pick([ttlSecondsMax, ttlSecondsMax + 1, Number.MAX_SAFE_INTEGER])
   }
 
   /** A lease shorter than etcd allows gets its least: seconds. It is revoked at once, before it can end by itself. */
   #shortGrant(): Operation {
     const ID = this.#anyLease()
-    const TTL = this.#random.pick([0, 1, 2, -1, -1_000, '-9223372036854775808'])
+    const TTL = this.#random.pick([0, 1, 2, -1, -1_000, Number.MIN_SAFE_INTEGER])
     return {
       kind: 'calls',
       calls: [
