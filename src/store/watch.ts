@@ -65,7 +65,7 @@ export class Watches {
       prevKv: request.prevKv,
       puts: !request.filters.includes('put'),
       deletes: !request.filters.includes('delete'),
-      next: request.startRevision <= 0 ? revision + 1 : request.startRevision,
+      next: request.startRevision === 0 ? revision + 1 : request.startRevision,
       creditBatches: WATCH_INITIAL_CREDIT_BATCHES,
       state: 'synced',
     }

@@ -54,6 +54,13 @@ test('without a start revision only what comes is given, with one also what was'
   })
 })
 
+test('a start before any revision is compacted as soon as anything is', () => {
+  writer.ok(put('a', '1'))
+  writer.ok(compact(1))
+  store.watch(1, watch('a', null, { startRevision: -1 }))
+  expect(drain()).toEqual({ 1: ['compacted at 1'] })
+})
+
 test('a deletion tells its key and revision, and all else is zero', () => {
   writer.ok(put('a', '1'))
   store.watch(1, watch('a'))
