@@ -1,23 +1,11 @@
 import type { ClientResponse, RequestId, WatchNotification } from '../replica/types.ts'
-import { DEFAULT_STORE_OPTIONS } from '../store/limits.ts'
-import {
-  type LeaseId,
-  type ReadRequest,
-  type ReadResponse,
-  StoreError,
-  type WatchRequest,
-  type WriteRequest,
-  type WriteResponse,
-} from '../store/types.ts'
-import { checkWrite } from '../store/validate.ts'
-import type { EpochMs, FromHost, HostStatus, OutboxEntry, ToHost } from '../worker/protocol.ts'
+import type { LeaseId, ReadRequest, ReadResponse, WatchRequest, WriteRequest, WriteResponse } from '../store/types.ts'
+import type { EpochMs, FromHost, HostStatus, ToHost } from '../worker/protocol.ts'
 import {
   answersRead,
   answersWrite,
   type Call,
   follow,
-  isOutOfSequence,
-  losesNumber,
   type Offline,
   type ReadResponseTo,
   type ResponseTo,
@@ -26,19 +14,17 @@ import {
   toError,
   type WatchCall,
   type WatchSink,
-  type WriteCall,
   withUnknownOutcome,
 } from './calls.ts'
-import { aborted, FlotillaError } from './errors.ts'
-import { pendingBytesMax, pendingWritesMax, settledWritesMax } from './limits.ts'
-import { PendingList, type PendingWrite, type SettledWrite, writeBytes, writtenKeys } from './pending.ts'
+import { aborted, type FlotillaError } from './errors.ts'
+import { type PendingWrite, type SettledWrite, writeBytes } from './pending.ts'
 import { Observable, type Readable } from './readable.ts'
-import { randomName, WriteSession } from './session.ts'
+import { Writes } from './writes.ts'
 
 type RequestMessage = Extract<ToHost, { type: 'requests' }>
 
 export interface WriteOptions {
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** What to do while there is no quorum; the database's own choice if not given. */
   readonly offline?: Offline
 }
@@ -75,29 +61,17 @@ interface KeptLease {
 export class Connection {
   readonly #offline: Offline
   readonly #status: Observable<HostStatus | null> = new Observable<HostStatus | null>(null)
-  readonly #pending = new PendingList(() => this.#pendingWrites())
-  readonly #settled = new Observable<readonly SettledWrite[]>([])
+  readonly #writes = new Writes()
   #post: ((message: ToHost) => void) | null = null
   #nextId: RequestId = 1
-  #session = new WriteSession(randomName())
-  /** The names this page has written under, by which it knows its own writes in the outbox. */
-  readonly #names = new Set([this.#session.clientId])
   /** Asked for and not yet sent, in the order of the calls. */
   readonly #unsent = new Set<Call>()
-  /** Writes that wait for a new session; all of them are older than any unsent one. */
-  #waiting = new Set<WriteCall>()
-  /** Refused by a broken session without having happened; they go first in the next one. */
-  readonly #renumber: WriteCall[] = []
   /** In the order of sending. */
   readonly #sent = new Map<RequestId, Call>()
   readonly #canceled: RequestId[] = []
   readonly #credits = new Map<RequestId, number>()
   readonly #progress = new Set<RequestId>()
   readonly #leases = new Map<LeaseId, KeptLease>()
-  /** Kept by an earlier life of this page, and to be answered before any write of this one is sent. */
-  #earlier: OutboxEntry[] = []
-  #unansweredWrites = 0
-  #unansweredBytes = 0
   #flushScheduled = false
   #failure: FlotillaError | null = null
 
@@ -113,18 +87,18 @@ export class Connection {
 
   /** Writes not yet answered, those of earlier lives first, in the order they will happen. */
   get pending(): Readable<readonly PendingWrite[]> & { readonly value: readonly PendingWrite[] } {
-    return this.#pending
+    return this.#writes.pending
   }
 
   /** What became of the writes of earlier lives: the latest `settledWritesMax`, in the order they were answered. */
   get settled(): Readable<readonly SettledWrite[]> & { readonly value: readonly SettledWrite[] } {
-    return this.#settled
+    return this.#writes.settled
   }
 
   /** What a page has under way, for `metrics()`. */
   get counts(): { readonly writes: number; readonly watches: number; readonly leases: number } {
     const watches = [...this.#sent.values()].filter(({ kind }) => kind === 'watch').length
-    return { writes: this.#earlier.length + this.#unansweredWrites, watches, leases: this.#leases.size }
+    return { writes: this.#writes.size, watches, leases: this.#leases.size }
   }
 
   /** Why nothing will be answered any more. */
@@ -153,9 +127,7 @@ export class Connection {
     this.#canceled.length = 0
     this.#credits.clear()
     this.#progress.clear()
-    for (const call of this.#sent.values()) if (call.kind === 'write') call.durable = false
-    this.#earlier = []
-    this.#pending.changed()
+    this.#writes.detach()
   }
 
   async read<R extends ReadRequest>(
@@ -179,7 +151,7 @@ export class Connection {
   async write<R extends WriteRequest>(request: R, options: WriteOptions = {}): Promise<ResponseTo<R>> {
     const { signal, offline = this.#offline } = options
     const bytes = writeBytes(request)
-    if (this.#failure === null) this.#admit(request, bytes, offline)
+    if (this.#failure === null) this.#writes.admit(request, bytes, offline, this.#hasQuorum)
     const response = await this.#ask<WriteResponse>(signal, (id, settle) => {
       const state = { command: null, renumbered: false, durable: false }
       return { kind: 'write', id, request, bytes, offline, at: Date.now(), settle, ...state }
@@ -235,7 +207,7 @@ export class Connection {
     this.#post({ type: 'leave' })
   }
 
-  receive(message: Exclude<FromHost, { type: 'failed' }>): void {
+  receive(message: Exclude<FromHost, { type: 'alive' | 'failed' }>): void {
     if (this.#failure !== null) return
     switch (message.type) {
       case 'turn':
@@ -244,7 +216,7 @@ export class Connection {
         break
       case 'status':
         this.#status.set(message.status)
-        if (!this.#hasQuorum) this.#failWithoutQuorum()
+        if (!this.#hasQuorum) this.#writes.failUnqueued(call => this.#withdraw(call))
         break
       case 'leaseKept': {
         const kept = this.#leases.get(message.lease)
@@ -260,18 +232,18 @@ export class Connection {
         break
       }
       case 'outbox':
-        this.#onOutbox(message.entries)
+        this.#writes.found(message.entries)
         break
       case 'kept':
-        for (const id of message.ids) {
-          const call = this.#sent.get(id)
-          if (call?.kind === 'write') call.durable = true
-        }
-        this.#pending.changed()
+        this.#writes.kept(message.ids)
         break
-      case 'settled':
-        this.#onSettled(message.entry, message.response)
+      case 'settled': {
+        // It may be our own: an earlier worker kept it, and this one was faster than our repeating it.
+        const own = this.#writes.own(message.entry.command)
+        if (own !== undefined) this.#onResponse(own.id, message.response)
+        else this.#writes.settle(message.entry, message.response)
         break
+      }
       default:
         message satisfies never
     }
@@ -281,19 +253,16 @@ export class Connection {
   fail(error: FlotillaError): void {
     if (this.#failure !== null) return
     this.#failure = error
-    const calls = [...this.#sent.values(), ...this.#renumber, ...this.#waiting, ...this.#unsent]
+    const calls = [...this.#sent.values(), ...this.#unsent].filter(call => call.kind !== 'write')
+    const writes = this.#writes.clear()
     const leases = [...this.#leases.values()]
-    for (const queue of [this.#sent, this.#waiting, this.#unsent, this.#credits, this.#leases]) queue.clear()
-    this.#renumber.length = 0
-    this.#unansweredWrites = 0
-    this.#unansweredBytes = 0
+    for (const queue of [this.#sent, this.#unsent, this.#credits, this.#progress, this.#leases]) queue.clear()
     for (const call of calls) {
       if (call.kind === 'watch') call.sink.fail(error)
-      else if (call.kind === 'write' && call.command !== null) call.settle.reject(withUnknownOutcome(error))
       else call.settle.reject(error)
     }
+    for (const { command, settle } of writes) settle.reject(command === null ? error : withUnknownOutcome(error))
     for (const { sink } of leases) sink.lost()
-    this.#pending.changed()
     // So that whoever shows the status shows this too.
     this.#status.set(this.#status.value)
   }
@@ -305,22 +274,6 @@ export class Connection {
 
   #takeId(): RequestId {
     return this.#nextId++
-  }
-
-  /** Throws what can be said against a write before it has a number. */
-  #admit(request: WriteRequest, bytes: number, offline: Offline): void {
-    try {
-      checkWrite(request, DEFAULT_STORE_OPTIONS)
-    } catch (error) {
-      if (error instanceof StoreError) throw new FlotillaError(error.code, error.message)
-      throw error
-    }
-    if (this.#hasQuorum) return
-    if (offline === 'fail') throw withoutQuorum('definite')
-    const full =
-      this.#earlier.length + this.#unansweredWrites >= pendingWritesMax ||
-      this.#unansweredBytes + bytes > pendingBytesMax
-    if (full) throw new FlotillaError('OUTBOX_FULL', 'Too many writes are waiting for a quorum already.')
   }
 
   #ask<R>(signal: AbortSignal | undefined, toCall: (id: RequestId, settle: Settle<R>) => Call): Promise<R> {
@@ -351,8 +304,8 @@ export class Connection {
   #withdraw(call: Call): 'definite' | 'unknown' {
     if (call.kind === 'write') {
       // One that was sent stays: its answer is still to be counted, or its number would be outstanding for good.
-      if (!this.#unsent.delete(call) && !this.#waiting.delete(call)) return 'unknown'
-      this.#uncount(call)
+      if (!this.#writes.withdraw(call)) return 'unknown'
+      this.#unsent.delete(call)
       return 'definite'
     }
     if (this.#unsent.delete(call)) return 'definite'
@@ -367,18 +320,8 @@ export class Connection {
 
   #enqueue(call: Call): void {
     this.#unsent.add(call)
-    if (call.kind === 'write') {
-      this.#unansweredWrites += 1
-      this.#unansweredBytes += call.bytes
-      this.#pending.changed()
-    }
+    if (call.kind === 'write') this.#writes.add(call)
     this.#scheduleFlush()
-  }
-
-  #uncount(call: WriteCall): void {
-    this.#unansweredWrites -= 1
-    this.#unansweredBytes -= call.bytes
-    this.#pending.changed()
   }
 
   #scheduleFlush(): void {
@@ -392,13 +335,10 @@ export class Connection {
 
   #flush(post: (message: ToHost) => void): void {
     const requests = []
-    if (!this.#session.broken) {
-      for (const call of this.#waiting) requests.push(this.#send(call))
-      this.#waiting.clear()
-    }
-    for (const call of this.#unsent) {
-      if (call.kind === 'write' && this.#session.broken) this.#waiting.add(call)
-      else requests.push(this.#send(call))
+    for (const call of [...this.#writes.takeWaiting(), ...this.#unsent]) {
+      if (call.kind === 'write' && !this.#writes.number(call)) continue
+      this.#sent.set(call.id, call)
+      requests.push(this.#requestOf(call))
     }
     this.#unsent.clear()
     if (requests.length > 0) post({ type: 'requests', requests })
@@ -407,12 +347,6 @@ export class Connection {
     this.#credits.clear()
     for (const id of this.#progress) post({ type: 'progress', id })
     this.#progress.clear()
-  }
-
-  #send(call: Call): RequestMessage['requests'][number] {
-    this.#sent.set(call.id, call)
-    if (call.kind === 'write') call.command = this.#session.next(call.request)
-    return this.#requestOf(call)
   }
 
   #requestOf(call: Call): RequestMessage['requests'][number] {
@@ -433,35 +367,13 @@ export class Connection {
     // Crossed a cancel on the way.
     if (call === undefined) return
     this.#sent.delete(id)
-    if (call.kind === 'write') this.#onWriteResponse(call, response)
-    else if (!response.ok && call.kind === 'watch') call.sink.fail(toError(response))
+    if (call.kind === 'write') {
+      if (this.#writes.answered(call, response)) this.#scheduleFlush()
+    } else if (!response.ok && call.kind === 'watch') call.sink.fail(toError(response))
     else if (!response.ok && call.kind === 'read') call.settle.reject(toError(response))
     else if (response.ok && call.kind === 'read' && answersRead(call.request, response.response))
       call.settle.resolve(response.response)
     else throw new Error(`assertion failed: a ${call.kind} was answered by something else`)
-  }
-
-  #onWriteResponse(call: WriteCall, response: ClientResponse): void {
-    if (call.command === null) throw new Error('assertion failed: an answer to a write that was not sent')
-    this.#session.received(call.command.seq)
-    call.command = null
-    call.durable = false
-    if (!response.ok && losesNumber(response)) this.#session.break()
-    if (!response.ok && isOutOfSequence(response) && response.outcome === 'definite' && !call.renumbered) {
-      call.renumbered = true
-      this.#renumber.push(call)
-    } else {
-      this.#uncount(call)
-      if (!response.ok) call.settle.reject(toError(response))
-      else if (answersWrite(call.request, response.response)) call.settle.resolve(response.response)
-      else throw new Error(`assertion failed: ${call.request.op} answered by ${response.response.op}`)
-    }
-    if (!this.#session.over) return
-    this.#session = new WriteSession(randomName())
-    this.#names.add(this.#session.clientId)
-    const earlier = this.#renumber.splice(0).sort((a, b) => a.id - b.id)
-    this.#waiting = new Set([...earlier, ...this.#waiting])
-    if (this.#waiting.size > 0) this.#scheduleFlush()
   }
 
   #onNotification(id: RequestId, notification: WatchNotification): void {
@@ -474,71 +386,4 @@ export class Connection {
     follow(call, notification)
     call.sink.notify(notification)
   }
-
-  /** The quorum is lost, and these were not to wait for another. */
-  #failWithoutQuorum(): void {
-    for (const call of [...this.#sent.values(), ...this.#waiting, ...this.#unsent]) {
-      if (call.kind === 'write' && call.offline === 'fail') call.settle.reject(withoutQuorum(this.#withdraw(call)))
-    }
-  }
-
-  #onOutbox(entries: readonly OutboxEntry[]): void {
-    for (const { command } of entries) {
-      const call = this.#ownCall(command)
-      if (call !== undefined) call.durable = true
-    }
-    this.#earlier = entries.filter(({ command }) => !this.#names.has(command.clientId))
-    this.#pending.changed()
-  }
-
-  #onSettled({ command, at }: OutboxEntry, response: ClientResponse): void {
-    if (this.#names.has(command.clientId)) {
-      // The worker found it in the outbox and was faster than our repeating it.
-      const call = this.#ownCall(command)
-      if (call !== undefined) this.#onResponse(call.id, response)
-      return
-    }
-    this.#earlier = this.#earlier.filter(({ command: { clientId, seq } }) => {
-      return clientId !== command.clientId || seq !== command.seq
-    })
-    const result = response.ok
-      ? ({ ok: true, revision: response.response.header.revision } as const)
-      : ({ ok: false, error: toError(response) } as const)
-    const settled = { operation: command.request.op, keys: writtenKeys(command.request), at, result }
-    this.#settled.set([...this.#settled.value, settled].slice(-settledWritesMax))
-    this.#pending.changed()
-  }
-
-  #ownCall({ clientId, seq }: OutboxEntry['command']): WriteCall | undefined {
-    for (const call of this.#sent.values()) {
-      if (call.kind === 'write' && call.command?.clientId === clientId && call.command.seq === seq) return call
-    }
-    return undefined
-  }
-
-  #pendingWrites(): readonly PendingWrite[] {
-    const own = [...this.#sent.values(), ...this.#renumber, ...this.#waiting, ...this.#unsent]
-      .filter(call => call.kind === 'write')
-      .sort((a, b) => a.id - b.id)
-    return [
-      ...this.#earlier.map(({ command: { request }, at }) => pendingWrite(request, { at, durable: true }, true)),
-      ...own.map(call => pendingWrite(call.request, call, false)),
-    ]
-  }
-}
-
-function pendingWrite(
-  request: WriteRequest,
-  { at, durable }: { readonly at: number; readonly durable: boolean },
-  fromEarlierLife: boolean,
-): PendingWrite {
-  return { operation: request.op, keys: writtenKeys(request), at, durable, fromEarlierLife }
-}
-
-function withoutQuorum(outcome: 'definite' | 'unknown'): FlotillaError {
-  const message =
-    outcome === 'definite'
-      ? 'There is no quorum, and the write was not to wait for one.'
-      : 'The quorum was lost while the write was on its way; it may have happened or may still happen.'
-  return new FlotillaError('UNAVAILABLE', message, { outcome })
 }

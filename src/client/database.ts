@@ -7,6 +7,7 @@ import { FlotillaError } from './errors.ts'
 import { KeySpace } from './keyspace.ts'
 import { attachLease, grantLease, type Lease } from './lease.ts'
 import { type Abortable, type Consistency, Namespace } from './namespace.ts'
+import type { PendingWrite, SettledWrite } from './pending.ts'
 import { Observable, type Readable } from './readable.ts'
 import { count } from './requests.ts'
 
@@ -33,9 +34,10 @@ export interface DatabaseParts {
   readonly connection: Connection
   readonly invite: string
   readonly clusterId: string
-  readonly member: MemberId
   readonly status: HostStatus
   readonly signaling: Readable<SignalingState>
+  /** Prometheus text: what the worker counts. */
+  readonly metrics: () => Promise<string>
   /** Stops the member in good order and lets go of everything. */
   readonly close: () => Promise<void>
 }
@@ -45,10 +47,9 @@ export class Database extends Namespace<string> implements AsyncDisposable {
   /** Whoever has it can join, read and write: to be shared as a secret, in a URL's fragment. */
   readonly invite: string
   readonly clusterId: string
-  /** This tab's member; the same one after a reload. */
-  readonly member: MemberId
   readonly #connection: Connection
   readonly #status: Observable<DatabaseStatus>
+  readonly #metrics: () => Promise<string>
   readonly #close: () => Promise<void>
   #closed: Promise<void> | null = null
 
@@ -57,14 +58,19 @@ export class Database extends Namespace<string> implements AsyncDisposable {
     super(parts.connection, new KeySpace(new Uint8Array(), text()))
     this.invite = parts.invite
     this.clusterId = parts.clusterId
-    this.member = parts.member
     this.#connection = parts.connection
+    this.#metrics = parts.metrics
     this.#close = parts.close
     this.#status = new Observable<DatabaseStatus>({ ...parts.status, signaling: 'connecting', failure: null })
     parts.signaling.subscribe(signaling => this.#status.set({ ...this.#status.value, signaling }))
     parts.connection.status.subscribe(status => {
       this.#status.set({ ...this.#status.value, ...status, failure: parts.connection.failure })
     })
+  }
+
+  /** This tab's member; the same one after a reload. Another if the cluster removed it for having been away too long. */
+  get member(): MemberId {
+    return this.#status.value.replica.member
   }
 
   /** As of the member's last word, which comes with every change. */
@@ -106,6 +112,27 @@ export class Database extends Namespace<string> implements AsyncDisposable {
     return (await this.#connection.read({ op: 'leases' }, serializable, signal)).leases
   }
 
+  /**
+   * The writes that the cluster has not answered yet, in the order they will happen, those of earlier lives of this tab
+   * first. A Svelte store.
+   */
+  get pending(): Readable<readonly PendingWrite[]> {
+    return this.#connection.pending
+  }
+
+  /**
+   * What became of writes that an earlier life of this tab left unanswered, the latest 256: nobody holds their promises any
+   * more. A Svelte store.
+   */
+  get settled(): Readable<readonly SettledWrite[]> {
+    return this.#connection.settled
+  }
+
+  /** Prometheus text: this tab's member, its log, its links and its page, with etcd's names where etcd counts the same. */
+  async metrics(): Promise<string> {
+    return (await this.#metrics()) + pageMetrics(this.#connection.counts)
+  }
+
   /** Hands over what this member does for the others and stops it. What it holds stays in this browser. */
   close(): Promise<void> {
     this.#closed ??= this.#shutDown()
@@ -120,4 +147,15 @@ export class Database extends Namespace<string> implements AsyncDisposable {
     await this.#close()
     this.#connection.fail(new FlotillaError('STOPPED', 'The database was closed.'))
   }
+}
+
+function pageMetrics({ writes, watches, leases }: Connection['counts']): string {
+  const gauges = [
+    ['flotilla_page_pending_writes', 'Writes of this page and its earlier lives not answered yet.', writes],
+    ['flotilla_page_watches', 'Watches of this page.', watches],
+    ['flotilla_page_leases', 'Leases this page holds.', leases],
+  ] as const
+  return gauges
+    .map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`)
+    .join('')
 }

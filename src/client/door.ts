@@ -11,7 +11,7 @@ export interface Farewell {
   readonly holdMs: number
 }
 
-/** Nothing but the goodbye itself has to get away. */
+/** Nothing but the goodbye itself has to get away, or one write to this member's own disk to be done. */
 const goodbyeHoldMs = 20
 /** With shared memory, by which the worker says when it is done. */
 const sharedHoldMsMax = 60
@@ -20,11 +20,12 @@ const blindLeaderHoldMs = 60
 /** A follower only its vote. */
 const blindFollowerHoldMs = 20
 
-export function farewell(status: HostStatus, sharedMemory: boolean): Farewell {
+/** `owing`: this page has leases that are to end with it, or writes not answered, which are to outlive it. */
+export function farewell(status: HostStatus, sharedMemory: boolean, owing: boolean): Farewell {
   const { replica, adopted, links } = status
   const here = new Set([replica.member, ...adopted])
   const others = replica.members.filter(({ member, connected }) => connected && !here.has(member))
-  if (others.length === 0) return { leave: false, holdMs: 0 }
+  if (others.length === 0) return owing ? { leave: true, holdMs: goodbyeHoldMs } : { leave: false, holdMs: 0 }
   const votes = replica.members.some(({ member, state }) => state === 'voter' && here.has(member))
   // Bridged channels need this very thread: holding it would hold up the farewell.
   const workerLinked = links.some(({ kind, state }) => kind === 'webrtc' && state === 'up')

@@ -1,6 +1,7 @@
-import { Mesh, type MeshStatus } from '../net/page/mesh.ts'
-import type { MemberId } from '../raft/types.ts'
+import { Mesh, type MeshOptions, type MeshStatus } from '../net/page/mesh.ts'
 import type { HostStatus } from '../worker/protocol.ts'
+import type { Offline } from './calls.ts'
+import { Connection } from './connection.ts'
 import { Database, type SignalingState } from './database.ts'
 import { farewell, holdDoor } from './door.ts'
 import { checkEnvironment, webRtcAvailable, webRtcMissing } from './environment.ts'
@@ -8,13 +9,19 @@ import { aborted, FlotillaError } from './errors.ts'
 import { formatInvite, type Invite, newInvite, parseInvite, roomName } from './invite.ts'
 import { LastMember, tabStorage } from './last-member.ts'
 import { Observable } from './readable.ts'
-import { startWorker, type WorkerHost } from './worker-host.ts'
+import { Supervisor } from './supervisor.ts'
+import type { WorkerHost } from './worker-host.ts'
 
 export interface CreateOptions {
   /** The signaling server's address, like `wss://example.org/signal`; may be relative to the page's. */
   readonly signaling: string | URL
   /** STUN and TURN servers. None by default, which is enough within one network. */
   readonly iceServers?: readonly RTCIceServer[]
+  /**
+   * What becomes of writes while there is no quorum: `queue` (the default) keeps them on this device, where they outlive the
+   * page, and sends them, in order and once, when there is one; `fail` refuses them (`UNAVAILABLE`). Each write may say otherwise.
+   */
+  readonly offline?: Offline
   /** Gives up opening. Has no effect afterwards. */
   readonly signal?: AbortSignal
 }
@@ -49,57 +56,40 @@ async function start(mode: 'create' | 'open', invite: Invite, options: CreateOpt
   checkEnvironment()
   const signalingUrl = webSocketAddress(options.signaling)
   const room = await roomName(invite)
-  const host = startWorker()
+  const connection = new Connection({ offline: options.offline ?? 'queue' })
   const memory = new LastMember(tabStorage(), invite.clusterId)
+  const signaling = new Observable<SignalingState>(webRtcAvailable() ? 'connecting' : 'unavailable')
+  const network = new Network(signaling, { signalingUrl, room, iceServers: options.iceServers ?? [] })
+  const onHost = (host: WorkerHost) => network.connect(host)
+  const supervisor = new Supervisor({ connection, memory, clusterId: invite.clusterId, onHost })
   try {
-    const { member, status } = await withAbort(openMember(host, memory, mode, invite.clusterId), signal)
+    const status = await withAbort(supervisor.open(mode), signal)
     if (status.replica.state === 'joining' && !webRtcAvailable()) throw webRtcMissing()
-    return run({ host, memory, invite, member, status, signalingUrl, room, iceServers: options.iceServers ?? [] })
+    return run({ connection, supervisor, network, memory, signaling, invite, status })
   } catch (error) {
-    host.terminate()
-    throw host.connection.failure ?? error
+    supervisor.end()
+    network.close()
+    throw connection.failure ?? error
   }
 }
 
-async function openMember(host: WorkerHost, memory: LastMember, mode: 'create' | 'open', clusterId: string) {
-  const last = memory.take()
-  const opened = await Promise.race([
-    host.control.open({
-      clusterId,
-      mode,
-      lastMember: last?.member ?? null,
-      lastMemberReleased: last?.released ?? false,
-    }),
-    host.broken,
-  ])
-  if (!opened.ok) throw new FlotillaError(opened.code, opened.message)
-  memory.remember(opened.member)
-  return { member: opened.member, status: await host.control.status() }
-}
-
 interface Running {
-  readonly host: WorkerHost
+  readonly connection: Connection
+  readonly supervisor: Supervisor
+  readonly network: Network
   readonly memory: LastMember
+  readonly signaling: Observable<SignalingState>
   readonly invite: Invite
-  readonly member: MemberId
   readonly status: HostStatus
-  readonly signalingUrl: string
-  readonly room: string
-  readonly iceServers: readonly RTCIceServer[]
 }
 
-/** The member runs: brings it together with the others, and with the life of the page. */
-function run({ host, memory, invite, member, status, signalingUrl, room, iceServers }: Running): Database {
-  const { connection, peer, links } = host
-  const signaling = new Observable<SignalingState>(webRtcAvailable() ? 'connecting' : 'unavailable')
-  const onStatus = (mesh: MeshStatus) => signaling.set(signalingState(mesh))
-  const mesh = webRtcAvailable() ? new Mesh({ signalingUrl, room, peer, iceServers, links, onStatus }) : null
-
+/** The member runs: brings it together with the life of the page. */
+function run({ connection, supervisor, network, memory, signaling, invite, status }: Running): Database {
   const page = new AbortController()
   const end = () => {
     page.abort()
-    mesh?.close()
-    host.terminate()
+    network.close()
+    supervisor.end()
   }
   connection.status.subscribe(() => {
     // A member that stopped must not be found by others, nor keep its lock from another tab.
@@ -108,10 +98,12 @@ function run({ host, memory, invite, member, status, signalingUrl, room, iceServ
 
   const onPageHide = () => {
     memory.release()
-    const { leave, holdMs } = farewell(connection.status.value ?? status, host.door !== null)
+    const door = supervisor.host?.door ?? null
+    const { writes, leases } = connection.counts
+    const { leave, holdMs } = farewell(connection.status.value ?? status, door !== null, writes + leases > 0)
     if (leave) connection.leave()
-    holdDoor(host.door, holdMs)
-    mesh?.bye()
+    holdDoor(door, holdMs)
+    network.bye()
   }
   const onPageShow = ({ persisted }: PageTransitionEvent) => {
     // Back from the back/forward cache: this member has said its farewell and the cluster has gone on. What a reload does,
@@ -125,17 +117,59 @@ function run({ host, memory, invite, member, status, signalingUrl, room, iceServ
     connection,
     invite: formatInvite(invite),
     clusterId: invite.clusterId,
-    member,
     status,
     signaling,
+    metrics: async () => {
+      if (supervisor.host === null) throw connection.failure ?? new FlotillaError('STOPPED', 'The database was closed.')
+      return supervisor.host.control.metrics()
+    },
     close: async () => {
       if (page.signal.aborted) return
       const failed = new Promise(resolve => page.signal.addEventListener('abort', resolve))
-      await Promise.race([host.control.close(), failed])
+      await Promise.race([supervisor.host?.control.close(), failed])
       memory.release()
       end()
     },
   })
+}
+
+/** The page's connections to its peers. Each worker has its own, as its channels cannot be taken back from it. */
+class Network {
+  readonly #signaling: Observable<SignalingState>
+  readonly #options: Pick<MeshOptions, 'signalingUrl' | 'room' | 'iceServers'>
+  #mesh: Mesh | null = null
+
+  constructor(
+    signaling: Observable<SignalingState>,
+    options: Pick<MeshOptions, 'signalingUrl' | 'room' | 'iceServers'>,
+  ) {
+    this.#signaling = signaling
+    this.#options = options
+  }
+
+  /** Takes leave of the peers that an earlier worker knew: to them, this is another. */
+  connect({ peer, links }: WorkerHost): void {
+    this.close()
+    if (!webRtcAvailable()) return
+    const mesh: Mesh = new Mesh({
+      ...this.#options,
+      peer,
+      links,
+      onStatus: status => {
+        if (this.#mesh === null || this.#mesh === mesh) this.#signaling.set(signalingState(status))
+      },
+    })
+    this.#mesh = mesh
+  }
+
+  bye(): void {
+    this.#mesh?.bye()
+  }
+
+  close(): void {
+    this.#mesh?.close()
+    this.#mesh = null
+  }
 }
 
 function signalingState({ signaling }: MeshStatus): SignalingState {

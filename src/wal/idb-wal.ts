@@ -1,42 +1,34 @@
-import { type DBSchema, deleteDB, type IDBPDatabase, type IDBPTransaction, openDB } from 'idb'
+import { deleteDB, type IDBPTransaction } from 'idb'
 import type { MemberId } from '../raft/types.ts'
-import { type Wal, WalError, type WalErrorCode, type WalState, type WalWrite } from '../replica/types.ts'
+import { type Wal, WalError, type WalState, type WalWrite } from '../replica/types.ts'
+import {
+  type Database,
+  databaseName,
+  databasePrefix,
+  openDatabase,
+  type StoredIdentity,
+  type StoreName,
+  strict,
+  type Transaction,
+  tolerated,
+  type WalIdentity,
+  type WalSchema,
+  walError,
+} from './database.ts'
+import { IdbOutbox } from './idb-outbox.ts'
 import { type Change, Layout, type Stored, type TailCut } from './layout.ts'
 
 /**
- * The log of one member in one IndexedDB database: its identity, its records, its snapshot. So when a browser evicts
- * data, the votes go together with the id they were cast under.
+ * The log of one member in one IndexedDB database: its identity, its records, its snapshot, its outbox. So when a browser
+ * evicts data, the votes go together with the id they were cast under.
  *
  * Each append is ONE transaction with `durability: 'strict'` and counts when the transaction's `complete` has fired, not when
  * its put has succeeded: only then has the browser asked the disk to keep it.
  */
 
-export interface WalIdentity {
-  readonly clusterId: string
-  readonly member: MemberId
-}
-
-interface WalSchema extends DBSchema {
-  meta: { key: string; value: StoredIdentity }
-  records: { key: number; value: unknown }
-  snapshot: { key: string; value: unknown }
-}
-
-interface StoredIdentity extends WalIdentity {
-  readonly format: number
-}
-
-type StoreName = 'meta' | 'records' | 'snapshot'
-type Database = IDBPDatabase<WalSchema>
-type Transaction = IDBPTransaction<WalSchema, StoreName[], 'readwrite'>
-
-/** The database's version: which stores there are. Records carry their own. */
-const DATABASE_VERSION = 1
 const IDENTITY_FORMAT = 1
 const IDENTITY_KEY = 'identity'
 const SNAPSHOT_KEY = 'latest'
-
-const strict: IDBTransactionOptions = { durability: 'strict' }
 
 /**
  * Makes the log of a member that has none. Resolves when identity and initial state are durable.
@@ -52,6 +44,7 @@ export async function createWal(identity: WalIdentity, initial: WalWrite): Promi
     database.createObjectStore('meta')
     database.createObjectStore('records')
     database.createObjectStore('snapshot')
+    database.createObjectStore('outbox')
     void tolerated(transaction.objectStore('meta').put(stored, IDENTITY_KEY))
     carryOut(transaction, change)
   })
@@ -62,7 +55,7 @@ export async function createWal(identity: WalIdentity, initial: WalWrite): Promi
     void tolerated(transaction.objectStore('meta').put(stored, IDENTITY_KEY))
     await transaction.done
     const { state } = Layout.recover(await readStored(database))
-    return new IdbWal(identity, database, layout, state, null)
+    return new IdbWal(identity, database, layout, { state, cut: null, outbox: await IdbOutbox.open(database) })
   } catch (error) {
     database.close()
     throw walError(error, 'FAILED')
@@ -86,7 +79,7 @@ export async function openWal(identity: WalIdentity): Promise<IdbWal> {
     await checkIdentity(database, identity)
     const { layout, state, cut } = Layout.recover(await readStored(database))
     if (cut !== null) await deleteRecord(database, cut.sequence)
-    return new IdbWal(identity, database, layout, state, cut)
+    return new IdbWal(identity, database, layout, { state, cut, outbox: await IdbOutbox.open(database) })
   } catch (error) {
     database.close()
     throw walError(error, 'FAILED')
@@ -125,6 +118,8 @@ export class IdbWal implements Wal {
   readonly recovered: WalState
   /** What had to be cut off the end when this log was opened. */
   readonly cut: TailCut | null
+  /** The writes this member keeps, in the same database. */
+  readonly outbox: IdbOutbox
   readonly #identity: WalIdentity
   readonly #database: Database
   readonly #layout: Layout
@@ -134,9 +129,15 @@ export class IdbWal implements Wal {
   /** Set once, and then every append is refused with it. */
   #refusal: WalError | null = null
 
-  constructor(identity: WalIdentity, database: Database, layout: Layout, recovered: WalState, cut: TailCut | null) {
-    this.recovered = recovered
-    this.cut = cut
+  constructor(
+    identity: WalIdentity,
+    database: Database,
+    layout: Layout,
+    found: { readonly state: WalState; readonly cut: TailCut | null; readonly outbox: IdbOutbox },
+  ) {
+    this.recovered = found.state
+    this.cut = found.cut
+    this.outbox = found.outbox
     this.#identity = identity
     this.#database = database
     this.#layout = layout
@@ -161,7 +162,7 @@ export class IdbWal implements Wal {
 
   async close(): Promise<void> {
     this.#refusal ??= new WalError('CLOSED', 'the log is closed')
-    await tolerated(this.#lastDone)
+    await Promise.all([tolerated(this.#lastDone), this.outbox.close()])
     this.#database.close()
   }
 
@@ -199,37 +200,6 @@ export class IdbWal implements Wal {
     for (const transaction of this.#inFlight) abort(transaction)
     return this.#refusal
   }
-}
-
-function databasePrefix(clusterId: string): string {
-  return `flotilla/${clusterId}/`
-}
-
-function databaseName({ clusterId, member }: WalIdentity): string {
-  return `${databasePrefix(clusterId)}${member}`
-}
-
-async function openDatabase(
-  identity: WalIdentity,
-  create: (database: Database, transaction: IDBPTransaction<WalSchema, StoreName[], 'versionchange'>) => void,
-): Promise<Database> {
-  const opened = new Promise<Database>((resolve, reject) => {
-    let gaveUp = false
-    const opening = openDB<WalSchema>(databaseName(identity), DATABASE_VERSION, {
-      upgrade(database, _oldVersion, _newVersion, transaction) {
-        void tolerated(transaction.done)
-        create(database, transaction)
-      },
-      blocked() {
-        gaveUp = true
-        reject(new WalError('UNAVAILABLE', 'another tab holds an older version of this log'))
-      },
-    })
-    opening.then(database => (gaveUp ? database.close() : resolve(database)), reject)
-  })
-  return opened.catch((error: unknown) => {
-    throw walError(error, 'UNAVAILABLE')
-  })
 }
 
 /** Issues the requests of one change; the transaction's `done` tells the outcome of them all. */
@@ -275,21 +245,4 @@ function abort(transaction: Transaction): void {
   } catch {
     // It has already ended, one way or the other, and its `done` tells which.
   }
-}
-
-/** For a promise whose failure shows elsewhere too, and must not be reported as unhandled here. */
-async function tolerated(promise: Promise<unknown>): Promise<void> {
-  try {
-    await promise
-  } catch {
-    // See above.
-  }
-}
-
-function walError(error: unknown, otherwise: WalErrorCode): WalError {
-  if (error instanceof WalError) return error
-  // A full disk is reported by name; whether it is an Error object depends on the engine's age.
-  const { name = 'unknown', message = String(error) } = error instanceof Object ? (error as Partial<Error>) : {}
-  const code = name === 'QuotaExceededError' ? 'NOSPACE' : otherwise
-  return new WalError(code, `${name}: ${message}`, { cause: error })
 }

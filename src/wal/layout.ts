@@ -1,7 +1,7 @@
 import { BytesError } from '../binary/bytes.ts'
 import type { Entry, HardState, Index, Snapshot } from '../raft/types.ts'
 import { WalError, type WalState, type WalWrite } from '../replica/types.ts'
-import { decodeRecord, decodeSnapshot, encodeRecord, encodeSnapshot, type LogRecord } from './record.ts'
+import { bytesOf, decodeRecord, decodeSnapshot, encodeRecord, encodeSnapshot, type LogRecord } from './record.ts'
 
 /**
  * What a log looks like on disk, as pure bookkeeping: each write becomes a `Change` for a disk to carry out atomically, and
@@ -175,11 +175,6 @@ function readRecord(value: unknown, sequence: number): LogRecord {
   }
   if (!contiguous(record.entries)) throw new WalError('CORRUPT', `record ${sequence}: entries are not contiguous`)
   return record
-}
-
-function bytesOf(value: unknown): Uint8Array {
-  if (value instanceof Uint8Array) return value
-  throw new BytesError('not bytes')
 }
 
 /** The log after the snapshot: the entries of each record take the place of what was there from their first index on. */

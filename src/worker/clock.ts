@@ -1,4 +1,5 @@
 import type { LinksClock } from '../net/worker/links.ts'
+import type { EpochMs } from './protocol.ts'
 
 /** Length of one tick of every replica in this worker. */
 export const tickMs = 50
@@ -35,4 +36,8 @@ export const linksClock: LinksClock = {
     const timer = setInterval(callback, ms)
     return () => clearInterval(timer)
   },
+}
+
+export function epochNowMs(): EpochMs {
+  return performance.timeOrigin + performance.now()
 }

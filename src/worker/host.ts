@@ -4,17 +4,23 @@ import { type Output, type PeerMessage, WalError } from '../replica/types.ts'
 import { startClock } from './clock.ts'
 import type { HostedMember } from './hosted-member.ts'
 import type { Identity } from './identity.ts'
-import { claimMembers, HostFailure, newMember, resume } from './opening.ts'
+import { RoundTrips, renderMetrics } from './metrics.ts'
+import { bequeath, claimMembers, HostFailure, newMember, resume } from './opening.ts'
+import { PageClient } from './page-client.ts'
 import type { FromHost, HostControl, HostErrorCode, HostStatus, OpenOptions, OpenResult, ToHost } from './protocol.ts'
 import { Siblings } from './siblings.ts'
 import { StatusPost } from './status-post.ts'
 import { Turns } from './turns.ts'
 
-type TurnMessage = Extract<FromHost, { type: 'turn' }>
 type Phase =
   | { readonly phase: 'closed' }
-  | { readonly phase: 'open'; readonly primary: HostedMember; readonly clusterId: string }
-  | { readonly phase: 'failed'; readonly code: HostErrorCode; readonly message: string }
+  | { readonly phase: 'open'; readonly primary: HostedMember; readonly page: PageClient; readonly clusterId: string }
+  | {
+      readonly phase: 'failed'
+      readonly code: HostErrorCode
+      readonly message: string
+      readonly successor: MemberId | null
+    }
 
 /** How long `close()` lets a member hand over before it stops all the same. */
 const farewellMs = 1_000
@@ -40,8 +46,9 @@ export class Host implements HostControl {
   #phase: Phase = { phase: 'closed' }
   #stopClock: () => void = () => {}
   #onAllLeft: () => void = () => {}
-  #responses: TurnMessage['responses'][number][] = []
-  #notifications: TurnMessage['notifications'][number][] = []
+  /** On leaving: what the page was not answered is in the outbox. */
+  #kept: Promise<void> = Promise.resolve()
+  readonly #roundTrips = new RoundTrips()
   /** To be started when all else of the turn is on its way. */
   #writes: (() => void)[] = []
 
@@ -66,7 +73,10 @@ export class Host implements HostControl {
         for (const hosted of this.#members.values()) this.#push(hosted, { kind: 'peerDown', member })
       },
       onMessage: (from, to, message) => this.#deliver(from, to, message),
-      onChange: () => this.#status.due(),
+      onChange: () => {
+        this.#roundTrips.observe(this.#links.status())
+        this.#status.due()
+      },
     })
   }
 
@@ -75,20 +85,33 @@ export class Host implements HostControl {
       const { members, held } = await claimMembers(options)
       const [first, ...orphans] = members
       const primary = first ?? (await newMember(options.clusterId, 'join'))
-      this.#phase = { phase: 'open', primary, clusterId: options.clusterId }
+      const page = new PageClient({
+        post: this.#post,
+        push: input => this.#push(primary, input),
+        store: primary.outbox,
+        onFailure: error => this.#fail(primary, error),
+      })
+      this.#phase = { phase: 'open', primary, page, clusterId: options.clusterId }
       this.#host(primary)
+      page.quorum = primary.replica.status().quorum
       for (const orphan of orphans) this.#lend(orphan)
       this.#siblings = new Siblings(options.clusterId, identity => this.#orphaned(identity))
       for (const member of [...held, ...this.#linked]) if (!this.#members.has(member)) this.#siblings.heard(member)
       this.#stopClock = startClock(
-        ticks => this.#pushToAll(Array.from({ length: ticks }, () => ({ kind: 'tick' }))),
-        () => this.#pushToAll([{ kind: 'resume' }]),
+        ticks => {
+          this.#pushToAll(Array.from({ length: ticks }, () => ({ kind: 'tick' })))
+          page.tick()
+        },
+        () => {
+          this.#pushToAll([{ kind: 'resume' }])
+          page.tick()
+        },
       )
       this.#status.due()
       return { ok: true, member: primary.id }
     } catch (error) {
       const { code, message } = failureOf(error)
-      this.#phase = { phase: 'failed', code, message }
+      this.#phase = { phase: 'failed', code, message, successor: null }
       return { ok: false, code, message }
     }
   }
@@ -100,7 +123,17 @@ export class Host implements HostControl {
   }
 
   async metrics(): Promise<string> {
-    return ''
+    const status = await this.status()
+    if (this.#phase.phase !== 'open') throw new Error('the member is not open')
+    const { primary, page } = this.#phase
+    return renderMetrics({
+      status,
+      replica: primary.replica.metrics(),
+      links: this.#links.counters,
+      fsync: primary.fsync,
+      roundTrips: this.#roundTrips,
+      page: page.counts,
+    })
   }
 
   async close(): Promise<void> {
@@ -122,20 +155,8 @@ export class Host implements HostControl {
       if (message.type === 'requests') this.#refuse(message)
       return
     }
-    switch (message.type) {
-      case 'requests':
-        for (const { id, request } of message.requests) this.#push(phase.primary, { kind: 'request', id, request })
-        return
-      case 'cancel':
-        for (const id of message.ids) this.#push(phase.primary, { kind: 'cancel', id })
-        return
-      case 'credit':
-        this.#push(phase.primary, { kind: 'credit', id: message.id, batches: message.batches })
-        return
-      case 'leave':
-        this.#leave()
-        return
-    }
+    if (message.type === 'leave') this.#leave()
+    else phase.page.receive(message)
   }
 
   #refuse(message: Extract<ToHost, { type: 'requests' }>): void {
@@ -179,24 +200,21 @@ export class Host implements HostControl {
     for (const member of [...this.#members.values()]) {
       if (this.#phase.phase !== 'open') return
       try {
-        for (const output of member.turn()) this.#carryOut(member, output)
+        for (const output of member.turn()) this.#carryOut(phase.page, member, output)
       } catch (error) {
         this.#fail(member, error)
       }
     }
     // In the order of who waits: the page for answers, the others for messages, and for the disk we wait anyway. Beginning a
     // write takes about as long as all the rest of a turn, and raft lets a leader's messages go before its own disk is done.
-    if (this.#responses.length > 0 || this.#notifications.length > 0) {
-      this.#post({ type: 'turn', responses: this.#responses, notifications: this.#notifications })
-      this.#responses = []
-      this.#notifications = []
-    }
+    phase.page.flush()
     this.#links.flush()
     for (const begin of this.#writes.splice(0)) begin()
+    phase.page.endTurn()
     this.#letGoOfVoteless(phase.primary)
   }
 
-  #carryOut(member: HostedMember, output: Output): void {
+  #carryOut(page: PageClient, member: HostedMember, output: Output): void {
     switch (output.kind) {
       case 'persist':
         this.#writes.push(() => {
@@ -211,14 +229,17 @@ export class Host implements HostControl {
         else this.#links.send(member.id, output.to, output.message)
         return
       case 'respond':
-        this.#responses.push({ id: output.id, response: output.response })
+        page.respond(output.id, output.response)
         return
       case 'notify':
-        this.#notifications.push({ id: output.id, notification: output.notification })
+        page.notify(output.id, output.notification)
         return
-      case 'statusChanged':
+      case 'statusChanged': {
+        const { member: id, quorum } = member.replica.status()
+        if (this.#phase.phase === 'open' && id === this.#phase.primary.id) page.quorum = quorum
         this.#status.due()
         return
+      }
       case 'left':
         member.hasLeft = true
         if ([...this.#members.values()].every(({ hasLeft }) => hasLeft)) this.#allLeft()
@@ -230,6 +251,9 @@ export class Host implements HostControl {
   }
 
   #leave(): void {
+    if (this.#phase.phase !== 'open') return
+    // Its leases are revoked ahead of the farewell, on the same channels.
+    this.#kept = this.#phase.page.leave().catch(() => {})
     this.#pushToAll([{ kind: 'leave', fate: 'demote' }])
   }
 
@@ -237,10 +261,11 @@ export class Host implements HostControl {
     if (this.#phase.phase !== 'open' || !this.#phase.primary.hasLeft) return
     this.#links.flush()
     this.#links.bye()
-    setTimeout(() => {
+    const flown = new Promise(resolve => setTimeout(resolve, goodbyeFlightMs))
+    Promise.all([flown, this.#kept]).then(() => {
       if (this.#door !== null) Atomics.store(this.#door, 0, 1)
       this.#onAllLeft()
-    }, goodbyeFlightMs)
+    })
   }
 
   /**
@@ -268,6 +293,16 @@ export class Host implements HostControl {
     this.#host(member)
     this.#push(member, { kind: 'leave', fate: 'demote' })
     this.#status.due()
+    this.#takeOverOutbox(member)
+  }
+
+  /** What an orphan's page was not answered is sent from here. Should both keep it for a while, it happens once all the same. */
+  #takeOverOutbox({ outbox }: HostedMember): void {
+    if (this.#phase.phase !== 'open' || outbox.recovered.length === 0) return
+    this.#phase.page
+      .adopt(outbox.recovered)
+      .then(() => outbox.change({ added: [], removed: outbox.recovered }))
+      .catch(() => {})
   }
 
   /**
@@ -302,10 +337,20 @@ export class Host implements HostControl {
       member.destroy().catch(() => {})
       return
     }
-    this.#stop({ phase: 'failed', code: 'REMOVED', message: 'the cluster removed this member while it was away' })
+    const { clusterId, page } = this.#phase
+    const message = 'the cluster removed this member while it was away'
+    this.#stop({ phase: 'failed', code: 'REMOVED', message, successor: null })
     this.#members.delete(member.id)
-    const report = () => this.#reportFailure()
-    member.destroy().then(report, report)
+    bequeath(clusterId, member, page.unanswered).then(
+      successor => {
+        this.#phase = { phase: 'failed', code: 'REMOVED', message, successor }
+        this.#reportFailure()
+      },
+      error => {
+        this.#phase = { phase: 'failed', ...failureOf(error), successor: null }
+        this.#reportFailure()
+      },
+    )
   }
 
   #fail(member: HostedMember, error: unknown): void {
@@ -315,7 +360,7 @@ export class Host implements HostControl {
       this.#moveOut(member)
       return
     }
-    this.#stop({ phase: 'failed', ...failureOf(error) })
+    this.#stop({ phase: 'failed', ...failureOf(error), successor: null })
     this.#reportFailure()
   }
 
@@ -330,7 +375,8 @@ export class Host implements HostControl {
 
   #reportFailure(): void {
     if (this.#phase.phase !== 'failed') return
-    this.#post({ type: 'failed', code: this.#phase.code, message: this.#phase.message, successor: null })
+    const { code, message, successor } = this.#phase
+    this.#post({ type: 'failed', code, message, successor })
   }
 
   #postStatus(): void {

@@ -1,18 +1,23 @@
 import type { MemberId } from '../raft/types.ts'
 import { Replica } from '../replica/replica.ts'
-import type { Input, Output, Wal, WalWrite } from '../replica/types.ts'
+import type { Input, Output, WalWrite } from '../replica/types.ts'
+import type { IdbWal } from '../wal/idb-wal.ts'
+import type { OutboxStore } from '../wal/outbox.ts'
 import type { Identity } from './identity.ts'
+import { fsyncBucketsSeconds, Histogram } from './metrics.ts'
 
 /** One member this worker speaks for: its replica, its log, its lock, and what has happened since its last turn. */
 export class HostedMember {
   readonly replica: Replica
-  readonly #wal: Wal
+  /** How long its durable writes took. */
+  readonly fsync = new Histogram(fsyncBucketsSeconds)
+  readonly #wal: IdbWal
   readonly #identity: Identity
   #inputs: Input[] = []
   /** Nothing depends on it any more. */
   hasLeft = false
 
-  constructor(identity: Identity, wal: Wal) {
+  constructor(identity: Identity, wal: IdbWal) {
     this.#identity = identity
     this.#wal = wal
     this.replica = new Replica({ member: identity.member, recovered: wal.recovered, random: Math.random })
@@ -20,6 +25,11 @@ export class HostedMember {
 
   get id(): MemberId {
     return this.#identity.member
+  }
+
+  /** What its page was not answered, in this life or an earlier one. */
+  get outbox(): OutboxStore {
+    return this.#wal.outbox
   }
 
   push(input: Input): void {
@@ -32,8 +42,10 @@ export class HostedMember {
     return this.replica.handle(inputs)
   }
 
-  persist(write: WalWrite): Promise<void> {
-    return this.#wal.append(write)
+  async persist(write: WalWrite): Promise<void> {
+    const begunAt = performance.now()
+    await this.#wal.append(write)
+    this.fsync.observe((performance.now() - begunAt) / 1000)
   }
 
   /** Lets go of the log and then of the name; the log stays for whoever claims it next. */

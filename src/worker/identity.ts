@@ -32,6 +32,17 @@ export async function awaitLock(clusterId: string, member: MemberId, signal: Abo
   }
 }
 
+/** Holds a lock for as long as this worker lives. Resolves when it is held. */
+export function holdForLife(name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const held = () => {
+      resolve()
+      return new Promise<never>(() => {})
+    }
+    navigator.locks.request(name, held).catch(reject)
+  })
+}
+
 /** A random safe integer, not 0. Two members that drew the same number would be one voice too many; 53 bits see to that. */
 export function newMemberId(): MemberId {
   const words = crypto.getRandomValues(new Uint32Array(2))

@@ -2,13 +2,17 @@ import * as Comlink from 'comlink'
 import { Links } from '../net/worker/links.ts'
 import { linksClock } from './clock.ts'
 import { Host } from './host.ts'
-import type { HostControl, HostPorts, ToHost } from './protocol.ts'
+import { holdForLife } from './identity.ts'
+import type { FromHost, HostControl, HostPorts, ToHost } from './protocol.ts'
 
 /** The worker's entry: waits for its ports and wires the host to them. See `protocol.ts`. */
 self.addEventListener(
   'message',
   (event: MessageEvent<HostPorts>) => {
-    const { control, data, links, door, peer } = event.data
+    const { control, data, links, door, peer, life } = event.data
+    const alive = holdForLife(life).then(() => data.postMessage({ type: 'alive' } satisfies FromHost))
+    // Its failure is that of `open`.
+    alive.catch(() => {})
     const host = new Host({
       post: message => data.postMessage(message),
       door,
@@ -16,7 +20,14 @@ self.addEventListener(
     })
     data.onmessage = (message: MessageEvent<ToHost>) => host.receive(message.data)
     const surface: HostControl = {
-      open: options => host.open(options),
+      async open(options) {
+        try {
+          await alive
+        } catch (error) {
+          return { ok: false, code: 'LOCKS_UNAVAILABLE', message: String(error) }
+        }
+        return host.open(options)
+      },
       status: () => host.status(),
       metrics: () => host.metrics(),
       close: () => host.close(),

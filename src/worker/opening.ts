@@ -4,7 +4,7 @@ import type { WalWrite } from '../replica/types.ts'
 import { createWal, listMembers, openWal } from '../wal/idb-wal.ts'
 import { HostedMember } from './hosted-member.ts'
 import { claim, claimReleased, type Identity, newMemberId } from './identity.ts'
-import type { HostErrorCode, OpenOptions } from './protocol.ts'
+import type { HostErrorCode, OpenOptions, OutboxEntry } from './protocol.ts'
 
 /** Why there is no member to host. */
 export class HostFailure extends Error {
@@ -75,4 +75,24 @@ function compareProgress(a: HostedMember, b: HostedMember): number {
     right.term - left.term ||
     right.commit - left.commit
   )
+}
+
+/**
+ * The end of a member that the cluster has removed: its log is deleted, and the writes its page was not answered go to a
+ * new member, made for them and not running yet. Returns that, or null if there were none.
+ */
+export async function bequeath(
+  clusterId: string,
+  removed: HostedMember,
+  unanswered: readonly OutboxEntry[],
+): Promise<MemberId | null> {
+  if (unanswered.length === 0) {
+    await removed.destroy()
+    return null
+  }
+  const heir = await newMember(clusterId, 'join')
+  await heir.outbox.change({ added: unanswered, removed: [] })
+  await heir.close()
+  await removed.destroy()
+  return heir.id
 }

@@ -10,6 +10,8 @@ import type { Command, LeaseId } from '../store/types.ts'
 export interface HostPorts {
   /** The tab's random name, under which the page's mesh and the worker's links introduce it to other tabs. */
   readonly peer: string
+  /** A Web Lock of this name is the worker's from before `open` answers until it ends: so the page learns that it has. */
+  readonly life: string
   readonly control: MessagePort
   readonly data: MessagePort
   readonly links: MessagePort
@@ -96,6 +98,8 @@ export interface OutboxEntry {
 
 /** Worker to page, on `data`: everything one turn produced. */
 export type FromHost =
+  /** The worker holds its `life`, so it can be waited for. Comes first. */
+  | { readonly type: 'alive' }
   | {
       readonly type: 'turn'
       readonly responses: readonly { id: RequestId; response: ClientResponse }[]

@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { writesInFlightMax } from '../../../src/client/limits.ts'
 import * as requests from '../store/requests.ts'
 import { aloneStatus, errorOf, FakeHost, putResponse, rangeResponse, sent } from './fake-host.ts'
 
@@ -28,8 +27,8 @@ test('calls of one microtask travel as one message, in their order', async () =>
       requests: [
         { request: { kind: 'watch', request: watch } },
         { request: { kind: 'write', command: { seq: 1, acked: 0, request: put } } },
-        { request: { kind: 'range', request: range, serializable: false } },
-        { request: { kind: 'range', serializable: true } },
+        { request: { kind: 'read', request: range, serializable: false } },
+        { request: { kind: 'read', serializable: true } },
       ],
     },
   ])
@@ -69,27 +68,6 @@ test('writes are numbered from 1 under one name and say what was received', asyn
   expect(at(host.commands, 0).clientId).toMatch(/^[0-9a-f]{32}$/)
 })
 
-test('more writes than the store remembers wait here, in order, and go as results arrive', async () => {
-  const host = new FakeHost()
-  const writes = Array.from({ length: writesInFlightMax + 3 }, (_, i) => host.connection.write({ ...put, lease: i }))
-  await sent()
-  expect(host.commands).toHaveLength(writesInFlightMax)
-  void host.connection.read(range, false)
-  await sent()
-  expect(host.last().request.kind).toBe('range')
-
-  host.respond(at(host.commands, 1).id, putResponse(1))
-  await sent()
-  expect(host.commands).toHaveLength(writesInFlightMax)
-  host.respond(at(host.commands, 0).id, putResponse(1))
-  await sent()
-  expect(host.commands).toHaveLength(writesInFlightMax + 2)
-  host.respond(at(host.commands, 2).id, putResponse(1))
-  await sent()
-  expect(host.commands.map(({ request }) => request.op === 'put' && request.lease)).toEqual([...writes.keys()])
-  expect(at(host.commands, -1)).toMatchObject({ seq: writes.length, acked: 3 })
-})
-
 test('a refusal of the store uses up the number and leaves the others alone', async () => {
   const host = new FakeHost()
   const refused = errorOf(host.connection.write(put))
@@ -104,7 +82,7 @@ test('a refusal of the store uses up the number and leaves the others alone', as
 test('aborting a write that was sent ends the wait and not the write', async () => {
   const host = new FakeHost()
   const abort = new AbortController()
-  const write = errorOf(host.connection.write(put, abort.signal))
+  const write = errorOf(host.connection.write(put, { signal: abort.signal }))
   await sent()
   abort.abort('enough')
   expect(await write).toMatchObject({ name: 'AbortError', code: 'ABORTED', outcome: 'unknown', cause: 'enough' })
@@ -120,20 +98,23 @@ test('aborting a write that was sent ends the wait and not the write', async () 
 test('aborting a write that was not sent means that it never is', async () => {
   const host = new FakeHost()
   const abort = new AbortController()
-  const unsent = errorOf(host.connection.write(put, abort.signal))
+  const unsent = errorOf(host.connection.write(put, { signal: abort.signal }))
   abort.abort()
   expect(await unsent).toMatchObject({ code: 'ABORTED', outcome: 'definite' })
-  expect(await errorOf(host.connection.write(put, abort.signal))).toMatchObject({ outcome: 'definite' })
+  expect(await errorOf(host.connection.write(put, { signal: abort.signal }))).toMatchObject({ outcome: 'definite' })
 
-  for (let i = 0; i < writesInFlightMax; i++) void host.connection.write(put)
+  const [first] = [host.connection.write(put), host.connection.write(put)]
+  await sent()
+  host.refuse(at(host.commands, 0).id, 'UNAVAILABLE')
+  await errorOf(first)
   const later = new AbortController()
-  const waiting = errorOf(host.connection.write({ ...put, lease: 1 }, later.signal))
+  const waiting = errorOf(host.connection.write({ ...put, lease: 1 }, { signal: later.signal }))
   await sent()
   later.abort()
   expect(await waiting).toMatchObject({ outcome: 'definite' })
-  host.respond(at(host.commands, 0).id, putResponse(2))
+  host.respond(at(host.commands, 1).id, putResponse(2))
   await sent()
-  expect(host.commands.every(({ request }) => request.op === 'put' && request.lease === 0)).toBe(true)
+  expect(host.commands).toHaveLength(2)
 })
 
 test('aborting a read gives it up, and a late answer does no harm', async () => {
@@ -211,14 +192,13 @@ test('when the member stops, everything ends, and only writes on their way are i
   const failures: unknown[] = []
   host.connection.watch(watch, { ...sink, fail: error => failures.push(error) })
   const read = errorOf(host.connection.read(range, false))
-  const writes = Array.from({ length: writesInFlightMax + 1 }, () => errorOf(host.connection.write(put)))
+  const writes = [host.connection.write(put), host.connection.write(put)].map(errorOf)
   await sent()
   const unsent = errorOf(host.connection.write(put))
   host.fail('NOSPACE')
   expect(await read).toMatchObject({ code: 'NOSPACE', outcome: 'definite' })
   expect(await at(writes, 0)).toMatchObject({ code: 'NOSPACE', outcome: 'unknown' })
-  expect(await at(writes, writesInFlightMax - 1)).toMatchObject({ outcome: 'unknown' })
-  expect(await at(writes, writesInFlightMax)).toMatchObject({ outcome: 'definite' })
+  expect(await at(writes, 1)).toMatchObject({ outcome: 'unknown' })
   expect(await unsent).toMatchObject({ outcome: 'definite' })
   expect(failures).toMatchObject([{ code: 'NOSPACE' }])
 
@@ -245,6 +225,17 @@ test('credit is summed up, and none is given for a watch that is over', async ()
   await sent()
   expect(host.messages('credit')).toHaveLength(1)
   expect(host.messages('cancel')).toEqual([{ type: 'cancel', ids: [id] }])
+})
+
+test('what every member would refuse takes no number', async () => {
+  const host = new FakeHost()
+  const huge = { ...put, value: new Uint8Array(2 * 1024 * 1024) }
+  expect(await errorOf(host.connection.write(huge))).toMatchObject({ code: 'REQUEST_TOO_LARGE', outcome: 'definite' })
+  const twice = { op: 'txn', compare: [], success: [put, put], failure: [] } as const
+  expect(await errorOf(host.connection.write(twice))).toMatchObject({ code: 'DUPLICATE_KEY', outcome: 'definite' })
+  void host.connection.write(put)
+  await sent()
+  expect(host.commands).toMatchObject([{ seq: 1 }])
 })
 
 test('the status is told to whoever asks, from the first one on', () => {

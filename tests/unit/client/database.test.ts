@@ -11,9 +11,9 @@ function setUp() {
     connection: host.connection,
     invite: 'flotilla1-x',
     clusterId: 'c',
-    member: 7,
     status: aloneStatus,
     signaling,
+    metrics: async () => 'etcd_server_has_leader 1\n',
     close: async () => {
       closes.push('closed')
     },

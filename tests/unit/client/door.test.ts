@@ -22,30 +22,37 @@ function clock() {
 
 test('nobody waits where nobody depends on this member', () => {
   const nothing = { leave: false, holdMs: 0 }
-  expect(farewell(aloneStatus, true)).toEqual(nothing)
-  expect(farewell(status({ members: [self, { ...other, connected: false }] }), true)).toEqual(nothing)
-  expect(farewell(status({ members: [self, other] }, { adopted: [8] }), true)).toEqual(nothing)
+  expect(farewell(aloneStatus, true, false)).toEqual(nothing)
+  expect(farewell(status({ members: [self, { ...other, connected: false }] }), true, false)).toEqual(nothing)
+  expect(farewell(status({ members: [self, other] }, { adopted: [8] }), true, false)).toEqual(nothing)
+})
+
+test('what is owed is seen to even where nobody else is: leases end, and writes not answered are kept', () => {
+  expect(farewell(aloneStatus, true, true)).toEqual({ leave: true, holdMs: 20 })
+  const members = [self, { ...other, connected: false }]
+  expect(farewell(status({ members, quorum: false }), false, true)).toEqual({ leave: true, holdMs: 20 })
+  expect(farewell(status({ members: [self, other] }), true, true)).toEqual({ leave: true, holdMs: 60 })
 })
 
 test('a voter with company holds the door; longest where it must guess how long a handover takes', () => {
   const members = [self, other]
-  expect(farewell(status({ members }), true)).toEqual({ leave: true, holdMs: 60 })
-  expect(farewell(status({ members }), false)).toEqual({ leave: true, holdMs: 60 })
-  expect(farewell(status({ members, leader: 8 }), false)).toEqual({ leave: true, holdMs: 20 })
+  expect(farewell(status({ members }), true, false)).toEqual({ leave: true, holdMs: 60 })
+  expect(farewell(status({ members }), false, false)).toEqual({ leave: true, holdMs: 60 })
+  expect(farewell(status({ members, leader: 8 }), false, false)).toEqual({ leave: true, holdMs: 20 })
 })
 
 test('a learner only needs to say goodbye, unless a voter it adopted goes with it', () => {
   const members = [{ ...self, state: 'learner' } as const, other, { ...other, member: 9 }]
-  expect(farewell(status({ members, leader: 8 }), true)).toEqual({ leave: true, holdMs: 20 })
-  expect(farewell(status({ members, leader: 8 }, { adopted: [9] }), true)).toEqual({ leave: true, holdMs: 60 })
+  expect(farewell(status({ members, leader: 8 }), true, false)).toEqual({ leave: true, holdMs: 20 })
+  expect(farewell(status({ members, leader: 8 }, { adopted: [9] }), true, false)).toEqual({ leave: true, holdMs: 60 })
 })
 
 test('bridged channels need the thread that would hold the door', () => {
   const members = [self, other]
   const bridged: LinkStatus = { ...link, kind: 'bridged' }
-  expect(farewell(status({ members }, { links: [bridged] }), true)).toEqual({ leave: true, holdMs: 0 })
-  expect(farewell(status({ members }, { links: [{ ...link, state: 'opening' }] }), true).holdMs).toBe(0)
-  expect(farewell(status({ members }, { links: [bridged, link] }), true).holdMs).toBe(60)
+  expect(farewell(status({ members }, { links: [bridged] }), true, false)).toEqual({ leave: true, holdMs: 0 })
+  expect(farewell(status({ members }, { links: [{ ...link, state: 'opening' }] }), true, false).holdMs).toBe(0)
+  expect(farewell(status({ members }, { links: [bridged, link] }), true, false).holdMs).toBe(60)
 })
 
 test('the door is held until the worker is done, and no longer than told', () => {

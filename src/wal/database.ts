@@ -1,0 +1,81 @@
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from 'idb'
+import type { MemberId } from '../raft/types.ts'
+import { WalError, type WalErrorCode } from '../replica/types.ts'
+
+/** The one IndexedDB database of a member: which stores there are, how it is opened, and what its errors mean here. */
+export interface WalIdentity {
+  readonly clusterId: string
+  readonly member: MemberId
+}
+
+export interface WalSchema extends DBSchema {
+  meta: { key: string; value: StoredIdentity }
+  records: { key: number; value: unknown }
+  snapshot: { key: string; value: unknown }
+  outbox: { key: number; value: unknown }
+}
+
+export interface StoredIdentity extends WalIdentity {
+  readonly format: number
+}
+
+export type StoreName = 'meta' | 'records' | 'snapshot' | 'outbox'
+export type Database = IDBPDatabase<WalSchema>
+export type Transaction = IDBPTransaction<WalSchema, StoreName[], 'readwrite'>
+export type Upgrade = IDBPTransaction<WalSchema, StoreName[], 'versionchange'>
+
+/** Which stores there are: the outbox since version 2. Records carry a version of their own. */
+const DATABASE_VERSION = 2
+
+/** Counts when the transaction's `complete` has fired: then the browser has asked the disk to keep it. */
+export const strict: IDBTransactionOptions = { durability: 'strict' }
+
+export function databasePrefix(clusterId: string): string {
+  return `flotilla/${clusterId}/`
+}
+
+export function databaseName({ clusterId, member }: WalIdentity): string {
+  return `${databasePrefix(clusterId)}${member}`
+}
+
+/** `create` is called, in the transaction that makes the database, if there was none. Errors: `UNAVAILABLE`. */
+export async function openDatabase(
+  identity: WalIdentity,
+  create: (database: Database, transaction: Upgrade) => void,
+): Promise<Database> {
+  const opened = new Promise<Database>((resolve, reject) => {
+    let gaveUp = false
+    const opening = openDB<WalSchema>(databaseName(identity), DATABASE_VERSION, {
+      upgrade(database, oldVersion, _newVersion, transaction) {
+        void tolerated(transaction.done)
+        if (oldVersion === 0) create(database, transaction)
+        else database.createObjectStore('outbox')
+      },
+      blocked() {
+        gaveUp = true
+        reject(new WalError('UNAVAILABLE', 'another tab holds an older version of this log'))
+      },
+    })
+    opening.then(database => (gaveUp ? database.close() : resolve(database)), reject)
+  })
+  return opened.catch((error: unknown) => {
+    throw walError(error, 'UNAVAILABLE')
+  })
+}
+
+/** For a promise whose failure shows elsewhere too, and must not be reported as unhandled here. */
+export async function tolerated(promise: Promise<unknown>): Promise<void> {
+  try {
+    await promise
+  } catch {
+    // See above.
+  }
+}
+
+export function walError(error: unknown, otherwise: WalErrorCode): WalError {
+  if (error instanceof WalError) return error
+  // A full disk is reported by name; whether it is an Error object depends on the engine's age.
+  const { name = 'unknown', message = String(error) } = error instanceof Object ? (error as Partial<Error>) : {}
+  const code = name === 'QuotaExceededError' ? 'NOSPACE' : otherwise
+  return new WalError(code, `${name}: ${message}`, { cause: error })
+}
