@@ -12,6 +12,8 @@ import { integer, type Protocol } from './protocol.ts'
 /** A server that was started for one run, empty. */
 export interface Server {
   readonly endpoint: GrpcEndpoint
+  /** `host:port`. */
+  readonly address: string
   /** What it said before it ended, if it did so by itself; null while it runs. */
   lastWords(): string | null
   stop(): Promise<void>
@@ -63,7 +65,7 @@ export async function startGateway(protocol: Protocol): Promise<Server> {
 export async function connectTo(address: string, protocol: Protocol): Promise<Server> {
   const endpoint = new GrpcEndpoint(address, address, protocol)
   const revision = await firstRevision(endpoint)
-  if (revision === 1) return { endpoint, lastWords: () => null, stop: async () => endpoint.close() }
+  if (revision === 1) return { endpoint, address, lastWords: () => null, stop: async () => endpoint.close() }
   endpoint.close()
   throw new Error(revision === null ? `${address} does not answer` : `${address} is not empty: at revision ${revision}`)
 }
@@ -86,6 +88,7 @@ async function started(
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined
   const server: Server = {
     endpoint,
+    address,
     lastWords: () => (hasEnded() ? words : null),
     async stop() {
       endpoint.close()
