@@ -32,7 +32,7 @@ test('a snapshot, then what comes after it', async () => {
   todos.live({ prefix: '' }).subscribe(value => seen.push(value))
   expect(seen).toEqual([{ items: [], revision: 0, error: null }])
   await sent()
-  expect(host.last().request).toMatchObject({ kind: 'range', serializable: true, request: { key: bytes('todo/') } })
+  expect(host.last().request).toMatchObject({ kind: 'read', serializable: true, request: { key: bytes('todo/') } })
   host.respond(host.last().id, rangeResponse([storedKv('todo/a', '1'), storedKv('todo/c', '3')], 9))
   await sent()
   const { id, request } = host.last()
@@ -163,7 +163,7 @@ test('it works while somebody looks: one watch for all, none for nobody', async 
 
   live.subscribe(() => {})
   await sent()
-  expect(host.last().request.kind).toBe('range')
+  expect(host.last().request.kind).toBe('read')
 })
 
 test('leaving while the snapshot is read gives it up', async () => {

@@ -4,6 +4,7 @@ import { KeySpace } from '../../../src/client/keyspace.ts'
 import { Namespace } from '../../../src/client/namespace.ts'
 import type { WatchBatch } from '../../../src/store/types.ts'
 import { errorOf, FakeHost, sent, storedKv, thrownBy } from './fake-host.ts'
+import { Tabs } from './tabs.ts'
 
 function setUp() {
   const host = new FakeHost()
@@ -166,4 +167,31 @@ test('mistakes in the call are thrown by the call', () => {
   const { db } = setUp()
   expect(thrownBy(() => db.watch(''))).toMatchObject({ code: 'EMPTY_KEY' })
   expect(thrownBy(() => db.watch('a', { startRevision: -1 }))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+})
+
+test('progress comes in its turn, as a response without events', async () => {
+  const { db } = new Tabs().open()
+  await using watch = db.watch('a')
+  const { header } = await db.put('a', '1')
+  await db.put('other', '2')
+  watch.requestProgress()
+  expect(await watch.next()).toMatchObject({ value: { header, events: [{ type: 'put' }] } })
+  expect(await watch.next()).toEqual({ done: false, value: { header: { revision: header.revision + 1 }, events: [] } })
+})
+
+test('a watch may begin at a revision that is still to come', async () => {
+  const { db } = new Tabs().open()
+  await using watch = db.watch({ all: true }, { startRevision: 4 })
+  for (const value of ['1', '2', '3']) await db.put('a', value)
+  expect(await watch.next()).toMatchObject({ value: { header: { revision: 4 }, events: [{ kv: { value: '3' } }] } })
+})
+
+test('revisions that are compacted away end it, with the one to start from', async () => {
+  const { db, connection } = new Tabs().open()
+  for (const value of ['1', '2', '3']) await db.put('a', value)
+  await connection.write({ op: 'compact', revision: 3 })
+  await using watch = db.watch({ all: true }, { startRevision: 2 })
+  expect(await errorOf(watch.next())).toMatchObject({ code: 'COMPACTED', compactRevision: 3 })
+  await using again = db.watch({ all: true }, { startRevision: 3 })
+  expect(await again.next()).toMatchObject({ value: { header: { revision: 3 } } })
 })
