@@ -1,8 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Store } from '../../../src/store/store.ts'
+import type { Compare } from '../../../src/store/types.ts'
 import {
   bytes,
   checkpoint,
+  compare,
   del,
   everything,
   expire,
@@ -177,6 +179,18 @@ describe('a put under a lease that does not exist', () => {
     writer.ok(txn([put('a', '')], [], [put('b', '', { lease: 1 })]))
     expect(attached(1)).toEqual([])
   })
+})
+
+test('a guard can ask for the lease of a key, or of every key of a range', () => {
+  for (const lease of [1, 2]) writer.ok(grant(lease))
+  for (const key of ['a', 'b']) writer.ok(put(key, '', { lease: 1 }))
+  const holds = (guard: Compare) => writer.ok(txn([], [guard])).succeeded
+  expect(holds(compare('lease', 'a', '=', 1))).toBe(true)
+  expect(holds(compare('lease', 'a', '=', 1, 'c'))).toBe(true)
+  writer.ok(put('b', '', { lease: 2 }))
+  expect(holds(compare('lease', 'a', '=', 1, 'c'))).toBe(false)
+  expect(holds(compare('lease', 'a', '<', 3, 'c'))).toBe(true)
+  expect(holds(compare('lease', 'x', '=', 0, 'z'))).toBe(true)
 })
 
 describe('revoking', () => {

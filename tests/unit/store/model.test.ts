@@ -27,6 +27,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: rangeRequest.map(request => ({ kind: 'read' as const, request })) },
   { weight: 1, arbitrary: watchRequest.map(request => ({ kind: 'watch' as const, request })) },
   { weight: 1, arbitrary: fc.constant({ kind: 'install' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'save' as const }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('scrub' as const), changes: fc.integer({ min: 1, max: 9 }) }) },
 )
 
 /** After the same writes. */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect } from 'vitest'
+import type { SnapshotWriter } from '../../../src/store/snapshot.ts'
 import { Store } from '../../../src/store/store.ts'
 import type { LeaseState, RangeRequest, SystemCommand, WatchRequest, WriteRequest } from '../../../src/store/types.ts'
 import { Model } from './model.ts'
@@ -13,6 +14,10 @@ export type Step =
   | { readonly kind: 'watch'; readonly request: WatchRequest }
   /** The state is saved and put back, under the feet of the watchers. */
   | { readonly kind: 'install' }
+  /** A snapshot is begun, and made bit by bit while other steps go on. */
+  | { readonly kind: 'save' }
+  /** Some of what was compacted is let go of. */
+  | { readonly kind: 'scrub'; readonly changes: number }
 
 /** The leases that steps speak of. */
 const LEASES = [1, 2, 3] as const
@@ -29,10 +34,12 @@ export class Twins {
   readonly #writer = new Writer(this.store)
   readonly #watches = new Map<number, OpenWatch>()
   #watchesOpened = 0
+  #saving: { readonly writer: SnapshotWriter; readonly expected: Uint8Array } | null = null
 
   take(step: Step): void {
     const leasesBefore = this.#leaseStates()
     this.#do(step)
+    this.#goOnSaving()
     this.#expectSameState()
     this.#expectSameWatches()
     const changed = LEASES.filter(lease => {
@@ -71,7 +78,22 @@ export class Twins {
         return
       case 'install':
         this.store.install(this.store.snapshot())
+        return
+      case 'save':
+        this.#saving?.writer.abandon()
+        this.#saving = { writer: this.store.beginSnapshot(), expected: this.store.snapshot() }
+        return
+      case 'scrub':
+        this.store.scrub(step.changes)
     }
+  }
+
+  /** What is saved is the state as of the beginning, to the byte. */
+  #goOnSaving(): void {
+    const bytes = this.#saving?.writer.step(1) ?? null
+    if (bytes === null) return
+    expectSame(bytes, this.#saving?.expected)
+    this.#saving = null
   }
 
   #watch(request: WatchRequest): void {
