@@ -130,6 +130,15 @@ describe('all or nothing', () => {
   })
 })
 
+test('a revision below zero means now, but in a transaction it counts as compacted, except for -1 before any compaction', () => {
+  writer.ok(put('a', '1'))
+  expect(store.range(range('a', null, { revision: -5 })).count).toBe(1)
+  expect(writer.ok(txn([range('a', null, { revision: -1 })])).responses).toMatchObject([{ count: 1 }])
+  expect(writer.code(txn([range('a', null, { revision: -5 })]))).toBe('COMPACTED')
+  writer.ok(compact(1))
+  expect(writer.code(txn([range('a', null, { revision: -1 })]))).toBe('COMPACTED')
+})
+
 describe('one key twice in one run is refused', () => {
   test.each<[string, RequestOp[]]>([
     ['two puts', [put('a', '1'), put('a', '2')]],
