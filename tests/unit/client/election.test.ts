@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { json } from '../../../src/client/codec.ts'
 import type { KeyValue } from '../../../src/client/keyspace.ts'
 import { errorOf } from './fake-host.ts'
-import { settled, Tabs } from './tabs.ts'
+import { settled, Tabs, useTestTime } from './tabs.ts'
+
+useTestTime()
 
 /** What an observer was given so far. */
 function observed(observing: AsyncGenerator<KeyValue<string>, void, undefined>) {

@@ -3,7 +3,9 @@ import { lease as leaseOf } from '../../../src/client/compare.ts'
 import type { Lock } from '../../../src/client/lock.ts'
 import { put, txn } from '../../../src/client/operations.ts'
 import { errorOf } from './fake-host.ts'
-import { settled, type Tab, Tabs } from './tabs.ts'
+import { settled, type Tab, Tabs, useTestTime } from './tabs.ts'
+
+useTestTime()
 
 /** A lock asked for, and whether it was given yet. */
 function ask(tab: Tab, name = 'l', options: Parameters<Tab['db']['lock']>[1] = {}) {
@@ -88,7 +90,7 @@ test('the lease is lost in line: the wait ends, and the key is out of the way', 
   const waiting = errorOf(second.db.lock('l', { lease }))
   await settled()
   await first.connection.write({ op: 'leaseRevoke', lease: lease.id })
-  await tabs.pass(1)
+  await tabs.pass(4)
   expect(await waiting).toMatchObject({ code: 'LOST' })
   expect((await first.db.range({ prefix: 'l/' })).kvs.map(({ key }) => key)).toEqual([held.key])
 })

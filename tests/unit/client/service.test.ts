@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { json } from '../../../src/client/codec.ts'
 import type { LiveRange } from '../../../src/client/live.ts'
 import { errorOf } from './fake-host.ts'
-import { settled, type Tab, Tabs } from './tabs.ts'
+import { settled, type Tab, Tabs, useTestTime } from './tabs.ts'
+
+useTestTime()
 
 interface Endpoint {
   readonly url: string

@@ -1,24 +1,45 @@
+import { afterEach, beforeEach, vi } from 'vitest'
 import { text } from '../../../src/client/codec.ts'
 import { Connection } from '../../../src/client/connection.ts'
 import { nowMs } from '../../../src/client/epoch.ts'
 import { KeySpace } from '../../../src/client/keyspace.ts'
 import { grantLease, type Lease } from '../../../src/client/lease.ts'
 import { Namespace } from '../../../src/client/namespace.ts'
+import { randomName } from '../../../src/client/session.ts'
 import { emptyState, foundingWrite } from '../../../src/replica/founding.ts'
 import { defaultReplicaOptions } from '../../../src/replica/options.ts'
 import { Replica } from '../../../src/replica/replica.ts'
 import type { ClientRequest, ClientResponse, Input, RequestId, WatchNotification } from '../../../src/replica/types.ts'
-import type { Command, LeaseId } from '../../../src/store/types.ts'
+import { LeaseKeeper, type LeaseKeeperOptions } from '../../../src/worker/lease-keeper.ts'
 import type { ToHost } from '../../../src/worker/protocol.ts'
 
-/** One page: a connection of its own, and the member's answers to what it asked. */
+/** In a file whose tests let time pass: that of the pages stands still but for `pass`. */
+export function useTestTime(): void {
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+}
+
+/** One tab: a page, and of its worker what keeps leases alive. The member is not its own. */
 export class Tab {
   readonly connection = new Connection()
   readonly db = new Namespace(this.connection, new KeySpace(new Uint8Array(), text()))
-  readonly kept = new Map<LeaseId, { readonly ttlSeconds: number; keeperSeq: number }>()
+  readonly keeper: LeaseKeeper
   /** How often this tab was told of events it watches for. */
   wakeups = 0
   crashed = false
+
+  constructor(options: Pick<LeaseKeeperOptions, 'nextId' | 'send'>) {
+    this.keeper = new LeaseKeeper({
+      ...options,
+      now: nowMs,
+      newClientId: randomName,
+      tell: message => this.connection.receive(message),
+    })
+  }
 
   lease(ttlSeconds: number): Promise<Lease> {
     return grantLease(this.connection, ttlSeconds, {})
@@ -34,6 +55,8 @@ export class Tabs {
   })
   readonly #tabs: Tab[] = []
   readonly #asked = new Map<RequestId, { readonly tab: Tab; readonly id: RequestId }>()
+  /** Who asked for a keepalive. */
+  readonly #keepers = new Map<RequestId, Tab>()
   #nextId: RequestId = 1
   #inputs: Input[] = []
   #turnDue = false
@@ -42,7 +65,14 @@ export class Tabs {
   readonly #unheard: (() => void)[] = []
 
   open(): Tab {
-    const tab = new Tab()
+    const tab: Tab = new Tab({
+      nextId: () => this.#nextId++,
+      send: (id, command) => {
+        this.#keepers.set(id, tab)
+        this.#inputs.push({ kind: 'request', id, request: { kind: 'write', command } })
+        this.#schedule()
+      },
+    })
     this.#tabs.push(tab)
     tab.connection.attach(message => this.#hear(tab, structuredClone(message)))
     return tab
@@ -51,7 +81,6 @@ export class Tabs {
   /** It is never heard of again, and hears nothing. */
   crash(tab: Tab): void {
     tab.crashed = true
-    tab.kept.clear()
   }
 
   loseQuorum(): void {
@@ -63,14 +92,14 @@ export class Tabs {
     for (const hear of this.#unheard.splice(0)) hear()
   }
 
-  /** Leases of tabs that run are kept alive in each second. */
+  /** For the cluster, the pages and what keeps leases alive. Needs `useTestTime`. */
   async pass(seconds: number): Promise<void> {
-    for (let second = 0; second < seconds; second++) {
-      for (const tab of this.#tabs) for (const [lease, kept] of tab.kept) this.#keepAlive(tab, lease, kept)
-      for (let tick = 0; tick < defaultReplicaOptions.ticksPerSecond; tick++) {
-        this.#inputs.push({ kind: 'tick' })
-        this.#turn()
-      }
+    const { ticksPerSecond } = defaultReplicaOptions
+    for (let tick = 0; tick < seconds * ticksPerSecond; tick++) {
+      vi.advanceTimersByTime(1000 / ticksPerSecond)
+      for (const { keeper, crashed } of this.#tabs) if (!crashed) keeper.tick()
+      this.#inputs.push({ kind: 'tick' })
+      this.#turn()
       await settled()
     }
   }
@@ -95,10 +124,10 @@ export class Tabs {
         this.#about(tab, message.id, id => ({ kind: 'progress', id }))
         break
       case 'keepLease':
-        tab.kept.set(message.lease, { ttlSeconds: message.ttlSeconds, keeperSeq: 0 })
+        tab.keeper.keep(message.lease, message.ttlSeconds, message.sinceMs)
         break
       case 'dropLease':
-        tab.kept.delete(message.lease)
+        tab.keeper.drop(message.lease)
         break
       case 'leave':
         break
@@ -117,25 +146,6 @@ export class Tabs {
   #about(tab: Tab, id: RequestId, toInput: (own: RequestId) => Input): void {
     for (const [own, asked] of this.#asked) if (asked.tab === tab && asked.id === id) this.#inputs.push(toInput(own))
   }
-
-  #keepAlive(tab: Tab, lease: LeaseId, kept: { readonly ttlSeconds: number; keeperSeq: number }): void {
-    kept.keeperSeq += 1
-    const command: Command = {
-      clientId: lease.toString(16).padStart(32, '0'),
-      seq: kept.keeperSeq,
-      acked: kept.keeperSeq - 1,
-      request: { op: 'leaseKeepAlive', lease },
-    }
-    const sentMs = nowMs()
-    const own = this.#nextId++
-    this.#keepers.set(own, ({ ok }) => {
-      if (ok) tab.connection.receive({ type: 'leaseKept', lease, untilMs: sentMs + kept.ttlSeconds * 1000 })
-      else if (tab.kept.delete(lease)) tab.connection.receive({ type: 'leaseLost', lease })
-    })
-    this.#inputs.push({ kind: 'request', id: own, request: { kind: 'write', command } })
-  }
-
-  readonly #keepers = new Map<RequestId, (response: ClientResponse) => void>()
 
   #schedule(): void {
     if (this.#turnDue) return
@@ -157,7 +167,8 @@ export class Tabs {
   }
 
   #respond(own: RequestId, response: ClientResponse): void {
-    this.#keepers.get(own)?.(response)
+    const keeping = this.#keepers.get(own)
+    if (keeping !== undefined && !keeping.crashed) keeping.keeper.answered(own, response)
     const asked = this.#asked.get(own)
     if (asked === undefined || asked.tab.crashed) return
     const { tab, id } = asked
