@@ -51,7 +51,9 @@ export class KeyIndex {
   after(text: string, max: number): number[] {
     const last = this.#numbers.maxKey()
     if (last === undefined) return []
-    return this.#numbers.getRange(`${text}\0`, last, true, max).map(([, number]) => number)
+    // `getRange` gives one more than it is asked for (2.1.0).
+    const pairs = this.#numbers.getRange(`${text}\0`, last, true, max).slice(0, max)
+    return pairs.map(([, number]) => number)
   }
 }
 
