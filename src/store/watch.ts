@@ -213,7 +213,8 @@ class Reading {
     const event: WatchEvent = {
       type: kv.version > 0 ? 'put' : 'delete',
       kv,
-      prevKv: prevKv ? this.#previous(slot, kv.modRevision - 1) : null,
+      // What makes a key has nothing before it, even if the same transaction deleted the key first.
+      prevKv: prevKv && kv.version !== 1 ? this.#previous(slot, kv.modRevision - 1) : null,
     }
     events.set(id, event)
     return event

@@ -276,7 +276,8 @@ export class Model {
   }
 
   #event(type: 'put' | 'delete', kv: KeyValue): void {
-    this.#draftEvents.push({ type, kv, prevKv: this.keysAt(0).get(text(kv.key)) ?? null })
+    const isNew = kv.version === 1
+    this.#draftEvents.push({ type, kv, prevKv: isNew ? null : (this.keysAt(0).get(text(kv.key)) ?? null) })
   }
 
   #commit(): void {

@@ -61,6 +61,13 @@ test('a start before any revision is compacted as soon as anything is', () => {
   expect(drain()).toEqual({ 1: ['compacted at 1'] })
 })
 
+test('a key deleted and made anew in one transaction is new: its event has nothing before it', () => {
+  writer.ok(put('a', '1'))
+  store.watch(1, watch('a', null, { prevKv: true }))
+  writer.ok(txn([del('a', OPEN_END), put('a', '2')]))
+  expect(drain()).toEqual({ 1: ['3: delete a= was 1, put a=2'] })
+})
+
 test('a deletion tells its key and revision, and all else is zero', () => {
   writer.ok(put('a', '1'))
   store.watch(1, watch('a'))
