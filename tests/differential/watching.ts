@@ -161,7 +161,7 @@ export class Watching {
       const both = Math.min(first.told.length, second.told.length)
       if (both === 0) continue
       const told = first.told.splice(0, both)
-      const lines = compareFields(told, second.told.splice(0, both))
+      const lines = compareTold(told, second.told.splice(0, both))
       if (lines.length > 0) found.push({ operation, request, lines })
       if (operation === null) this.#remember(told.map(pastEvent))
     }
@@ -220,6 +220,15 @@ export class Watching {
     const [reference, subject] = this.#sides
     return Promise.all([ask(reference, 0), ask(subject, 1)])
   }
+}
+
+function compareTold(first: readonly Message[], second: readonly Message[]): string[] {
+  return first.flatMap((message, at) => {
+    const lines = compareFields(message, second[at])
+    return lines.length === 0
+      ? []
+      : [`told: ${show(message)}`, `and:  ${show(second[at])}`, ...lines.map(line => `at ${line}`)]
+  })
 }
 
 function pastEvent(event: Message): PastEvent {
