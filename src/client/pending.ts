@@ -1,4 +1,4 @@
-import type { KeyRange, RequestOp, Revision, WriteRequest } from '../store/types.ts'
+import type { KeyRange, RequestOp, Revision, WriteRequest, WriteResponse } from '../store/types.ts'
 import { decodeText } from './codec.ts'
 import type { FlotillaError } from './errors.ts'
 import type { Readable } from './readable.ts'
@@ -8,6 +8,8 @@ export interface PendingWrite {
   readonly operation: WriteRequest['op']
   /** The keys it writes; whole keys, of whichever namespace. A range is given as `first..end`, its end exclusive. */
   readonly keys: readonly string[]
+  /** All of it, as the cluster gets it: whole keys and values as bytes. To show what it will change. */
+  readonly request: WriteRequest
   /** When it was asked for, by `Date.now()`. */
   readonly at: number
   /** Kept on this device: it will be sent even if this page or browser ends before there is a quorum. */
@@ -20,9 +22,11 @@ export interface PendingWrite {
 export interface SettledWrite {
   readonly operation: WriteRequest['op']
   readonly keys: readonly string[]
+  readonly request: WriteRequest
   readonly at: number
+  /** `ok` is that it was applied. A transaction's `response` says whether its guards held: if not, `request` is what was wanted. */
   readonly result:
-    | { readonly ok: true; readonly revision: Revision }
+    | { readonly ok: true; readonly revision: Revision; readonly response: WriteResponse }
     | { readonly ok: false; readonly error: FlotillaError }
 }
 

@@ -135,10 +135,14 @@ export class Writes {
     this.#earlier = this.#earlier.filter(({ command: { clientId, seq } }) => {
       return clientId !== command.clientId || seq !== command.seq
     })
-    const result = response.ok
-      ? ({ ok: true, revision: response.response.header.revision } as const)
-      : ({ ok: false, error: toError(response) } as const)
-    const settled = { operation: command.request.op, keys: writtenKeys(command.request), at, result }
+    const { request } = command
+    const settled = {
+      operation: request.op,
+      keys: writtenKeys(request),
+      request,
+      at,
+      result: settledResult(request, response),
+    }
     this.settled.set([...this.settled.value, settled].slice(-settledWritesMax))
     this.pending.changed()
   }
@@ -185,7 +189,14 @@ export class Writes {
 }
 
 function pendingWrite(request: WriteRequest, at: number, durable: boolean, fromEarlierLife: boolean): PendingWrite {
-  return { operation: request.op, keys: writtenKeys(request), at, durable, fromEarlierLife }
+  return { operation: request.op, keys: writtenKeys(request), request, at, durable, fromEarlierLife }
+}
+
+function settledResult(request: WriteRequest, response: ClientResponse): SettledWrite['result'] {
+  if (!response.ok) return { ok: false, error: toError(response) }
+  const answer = response.response
+  if (!answersWrite(request, answer)) throw new Error(`assertion failed: ${request.op} answered by ${answer.op}`)
+  return { ok: true, revision: answer.header.revision, response: answer }
 }
 
 function withoutQuorum(outcome: 'definite' | 'unknown'): FlotillaError {
