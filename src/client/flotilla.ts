@@ -1,12 +1,14 @@
 /** The package's public face. */
 export type { MemberId, Role } from '../raft/types.ts'
 export type { MemberState, MemberStatus, Position, ReplicaStatus } from '../replica/types.ts'
-export type { Header, LeaseId, Revision } from '../store/types.ts'
+export type { Header, LeaseId, Revision, WriteRequest, WriteResponse } from '../store/types.ts'
 export type { HostStatus, LinkKind, LinkStatus } from '../worker/protocol.ts'
 export type { Isolation } from './attempt.ts'
+export type { Offline } from './calls.ts'
 export { bytes, type Codec, json, text } from './codec.ts'
 export { type Compare, createRevision, lease, modRevision, value, version } from './compare.ts'
 export type { Config, ConfigChange, ConfigChangeOptions, ConfigView } from './config.ts'
+export type { WriteOptions } from './connection.ts'
 export type { Database, DatabaseStatus, SignalingState } from './database.ts'
 export type { Election, Seat } from './election.ts'
 export { type ErrorCode, FlotillaError, type Outcome } from './errors.ts'
@@ -15,7 +17,7 @@ export type { KeyValue, KeyVersion } from './keyspace.ts'
 export type { Lease, TimeToLive, TimeToLiveOptions } from './lease.ts'
 export type { Live, LiveRange } from './live.ts'
 export type { Lock } from './lock.ts'
-export type { Abortable, Consistency, Namespace } from './namespace.ts'
+export type { Abortable, Consistency, Namespace, Writing } from './namespace.ts'
 export { type CreateOptions, create, type OpenOptions, open } from './open.ts'
 export {
   type DeleteOptions,
@@ -34,6 +36,7 @@ export {
   range,
   txn,
 } from './operations.ts'
+export type { PendingWrite, SettledWrite } from './pending.ts'
 export type { Key, RangeSpec } from './range.ts'
 export type { Readable } from './readable.ts'
 export type { ScanOptions, ScanPage } from './scan.ts'

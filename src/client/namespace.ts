@@ -1,8 +1,9 @@
 import type { RangeRequest, RangeResponse } from '../store/types.ts'
+import type { Offline } from './calls.ts'
 import { type Codec, text } from './codec.ts'
 import { explainRead } from './compacted.ts'
 import { Config } from './config.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, WriteOptions } from './connection.ts'
 import { Election } from './election.ts'
 import type { KeySpace, KeyValue, KeyVersion } from './keyspace.ts'
 import { Live } from './live.ts'
@@ -44,6 +45,12 @@ export interface Abortable {
   readonly signal?: AbortSignal
 }
 
+/** For a write. */
+export interface Writing extends Abortable {
+  /** What to do while there is no quorum: `queue` it or `fail` (`UNAVAILABLE`). As the database was opened, if not given. */
+  readonly offline?: Offline
+}
+
 export interface Consistency {
   /**
    * Answer from what this tab's member has applied: at once, and without a quorum, but maybe old. Otherwise a read
@@ -55,7 +62,8 @@ export interface Consistency {
 /**
  * Keys under one prefix, with values of one type. Keys given and gotten are relative to the prefix.
  *
- * Without a quorum, writes and linearizable reads wait for one; give a `signal` to wait no longer than that. Every method
+ * Without a quorum, writes and linearizable reads wait for one, the writes in an outbox that outlives the page (see `offline`);
+ * give a `signal` to wait no longer than that. Every method
  * may throw `EMPTY_KEY`, `INVALID_ARGUMENT` and `REQUEST_TOO_LARGE` for its arguments, `STOPPED` (or why it stopped) when the
  * member no longer runs, and `INVALID_VALUE` when a stored value is not of this namespace's codec.
  */
@@ -71,9 +79,9 @@ export class Namespace<T> {
     this.#leases = leases
   }
 
-  put(key: Key, value: undefined, options: IgnoreValueOptions & Abortable): Promise<PutResult<T>>
-  put(key: Key, value: T, options?: PutOptions & Abortable & { readonly ignoreValue?: false }): Promise<PutResult<T>>
-  async put(key: Key, value: T | undefined, options: PutOptions & Abortable = {}): Promise<PutResult<T>> {
+  put(key: Key, value: undefined, options: IgnoreValueOptions & Writing): Promise<PutResult<T>>
+  put(key: Key, value: T, options?: PutOptions & Writing & { readonly ignoreValue?: false }): Promise<PutResult<T>>
+  async put(key: Key, value: T | undefined, options: PutOptions & Writing = {}): Promise<PutResult<T>> {
     const request = putRequest(this.#space, key, value, options)
     return putResult(this.#space, await this.#connection.write(request, options))
   }
@@ -121,7 +129,7 @@ export class Namespace<T> {
   }
 
   /** Deletes a key, or all keys of a range, as one revision. Deleting nothing makes no revision. */
-  async delete(range: RangeSpec, options: DeleteOptions & Abortable = {}): Promise<DeleteResult<T>> {
+  async delete(range: RangeSpec, options: DeleteOptions & Writing = {}): Promise<DeleteResult<T>> {
     const request = deleteRequest(this.#space, range, options)
     return deleteResult(this.#space, await this.#connection.write(request, options))
   }

@@ -31,6 +31,11 @@ export class BoardTab {
     return tab
   }
 
+  /** A tab that may have no quorum to get ready with. */
+  static at(page: Page): BoardTab {
+    return new BoardTab(page)
+  }
+
   async ready(): Promise<void> {
     await expect(this.cluster).toHaveAttribute('data-quorum', 'reached')
     await expect(this.list('To do')).toBeVisible()
