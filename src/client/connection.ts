@@ -24,8 +24,9 @@ import { Writes } from './writes.ts'
 type RequestMessage = Extract<ToHost, { type: 'requests' }>
 
 export interface WriteOptions {
+  /** Ends the wait and not the write, which may still happen (`ABORTED`, `outcome: 'unknown'`), unless it was not sent yet. */
   readonly signal?: AbortSignal | undefined
-  /** What to do while there is no quorum; the database's own choice if not given. */
+  /** What to do while there is no quorum: `queue` it, or `fail` (`UNAVAILABLE`). As the database was opened, if not given. */
   readonly offline?: Offline
 }
 

@@ -2,11 +2,11 @@ import type { MemberId } from '../raft/types.ts'
 import type { CompactResponse, Header, LeaseId, Revision } from '../store/types.ts'
 import type { HostStatus } from '../worker/protocol.ts'
 import { text } from './codec.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, WriteOptions } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import { KeySpace } from './keyspace.ts'
 import { attachLease, grantLease, type Lease } from './lease.ts'
-import { type Abortable, type Consistency, Namespace, type Writing } from './namespace.ts'
+import { type Abortable, type Consistency, Namespace } from './namespace.ts'
 import type { PendingWrite, SettledWrite } from './pending.ts'
 import { Observable, type Readable } from './readable.ts'
 import { count } from './requests.ts'
@@ -87,7 +87,7 @@ export class Database extends Namespace<string> implements AsyncDisposable {
    * Forgets every revision before `revision`: reads and watches of older ones fail with `COMPACTED` from then on. What the
    * keys hold now is not touched. Errors: `COMPACTED`, `FUTURE_REVISION`.
    */
-  async compact(revision: Revision, options: Writing = {}): Promise<{ readonly header: Header }> {
+  async compact(revision: Revision, options: WriteOptions = {}): Promise<{ readonly header: Header }> {
     const request = { op: 'compact', revision: count('revision', revision) } as const
     const { header }: CompactResponse = await this.#connection.write(request, options)
     return { header }

@@ -28,7 +28,7 @@ export type ErrorCode =
 export class FlotillaError extends Error {
   readonly code: ErrorCode
   readonly outcome: Outcome
-  /** With `COMPACTED` from a watch: the oldest revision that can still be read. */
+  /** With `COMPACTED` from a read, a scan or a watch: the oldest revision that can still be read. */
   readonly compactRevision: Revision | null
 
   constructor(

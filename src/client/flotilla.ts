@@ -17,7 +17,7 @@ export type { KeyValue, KeyVersion } from './keyspace.ts'
 export type { Lease, TimeToLive, TimeToLiveOptions } from './lease.ts'
 export type { Live, LiveRange } from './live.ts'
 export type { Lock } from './lock.ts'
-export type { Abortable, Consistency, Namespace, Writing } from './namespace.ts'
+export type { Abortable, Consistency, Namespace } from './namespace.ts'
 export { type CreateOptions, create, type OpenOptions, open } from './open.ts'
 export {
   type DeleteOptions,

@@ -1,5 +1,4 @@
 import type { RangeRequest, RangeResponse } from '../store/types.ts'
-import type { Offline } from './calls.ts'
 import { type Codec, text } from './codec.ts'
 import { explainRead } from './compacted.ts'
 import { Config } from './config.ts'
@@ -45,12 +44,6 @@ export interface Abortable {
   readonly signal?: AbortSignal
 }
 
-/** For a write. */
-export interface Writing extends Abortable {
-  /** What to do while there is no quorum: `queue` it or `fail` (`UNAVAILABLE`). As the database was opened, if not given. */
-  readonly offline?: Offline
-}
-
 export interface Consistency {
   /**
    * Answer from what this tab's member has applied: at once, and without a quorum, but maybe old. Otherwise a read
@@ -79,9 +72,9 @@ export class Namespace<T> {
     this.#leases = leases
   }
 
-  put(key: Key, value: undefined, options: IgnoreValueOptions & Writing): Promise<PutResult<T>>
-  put(key: Key, value: T, options?: PutOptions & Writing & { readonly ignoreValue?: false }): Promise<PutResult<T>>
-  async put(key: Key, value: T | undefined, options: PutOptions & Writing = {}): Promise<PutResult<T>> {
+  put(key: Key, value: undefined, options: IgnoreValueOptions & WriteOptions): Promise<PutResult<T>>
+  put(key: Key, value: T, options?: PutOptions & WriteOptions & { readonly ignoreValue?: false }): Promise<PutResult<T>>
+  async put(key: Key, value: T | undefined, options: PutOptions & WriteOptions = {}): Promise<PutResult<T>> {
     const request = putRequest(this.#space, key, value, options)
     return putResult(this.#space, await this.#connection.write(request, options))
   }
@@ -129,7 +122,7 @@ export class Namespace<T> {
   }
 
   /** Deletes a key, or all keys of a range, as one revision. Deleting nothing makes no revision. */
-  async delete(range: RangeSpec, options: DeleteOptions & Writing = {}): Promise<DeleteResult<T>> {
+  async delete(range: RangeSpec, options: DeleteOptions & WriteOptions = {}): Promise<DeleteResult<T>> {
     const request = deleteRequest(this.#space, range, options)
     return deleteResult(this.#space, await this.#connection.write(request, options))
   }
@@ -160,7 +153,7 @@ export class Namespace<T> {
 
   /**
    * Waits for its turn, in the order in which all asked; aborting takes it out of the line. Compatible with etcd's locks.
-   * As there, no lock's name may go on where another's ends with a slash: `a` would wait for `a/b`.
+   * As there, every key that begins with the name and a slash stands in the line: keep nothing else under it.
    *
    * Errors: `LOST` if the lease ends, or the key in line is deleted, before its turn has come.
    */

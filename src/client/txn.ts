@@ -3,7 +3,6 @@ import type { Compare } from './compare.ts'
 import type { Connection, WriteOptions } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import type { KeySpace } from './keyspace.ts'
-import type { Writing } from './namespace.ts'
 import type { Operation, ResultOf } from './operations.ts'
 import { checkSize, payloadBytes, txnRequest, txnResponses } from './requests.ts'
 
@@ -65,7 +64,7 @@ export class Txn<T, Then extends readonly Operation<T>[] = [], Else extends read
    * Errors: `DUPLICATE_KEY` if a branch puts a key twice, `TOO_MANY_OPS`, `REQUEST_TOO_LARGE`; aborting ends the wait, not
    * the transaction (`outcome: 'unknown'`).
    */
-  async commit(options: Writing = {}): Promise<TxnResult<T, Then, Else>> {
+  async commit(options: WriteOptions = {}): Promise<TxnResult<T, Then, Else>> {
     const tree = { compare: this.#compares, success: this.#then, failure: this.#else }
     const request = txnRequest(this.#space, tree)
     checkSize(payloadBytes(request))
