@@ -3,11 +3,14 @@ import { StorageError } from '../raft/storage.ts'
 import type { Index, MemberId, Snapshot, SnapshotMetadata } from '../raft/types.ts'
 import type { SnapshotWriter } from '../store/snapshot.ts'
 
+/** Saves what the state was when it was made, in steps; see the store's. */
+type Writer = Pick<SnapshotWriter, 'step' | 'abandon'>
+
 /** What a member makes snapshots of: its state as of `metadata`. */
 export interface SnapshotSource {
   /** What the state is a state of now; null while none may be made. */
   position(): SnapshotMetadata | null
-  write(): SnapshotWriter
+  write(): Writer
   /** The log's first index; a follower can go on from a snapshot only if the log does. */
   firstIndex(): Index
 }
@@ -21,7 +24,7 @@ export interface SnapshotOptions {
 
 type Making = {
   readonly metadata: SnapshotMetadata
-  readonly writer: SnapshotWriter
+  readonly writer: Writer
 }
 
 /**

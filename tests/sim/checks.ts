@@ -1,7 +1,7 @@
 import type { Entry, Index, MemberId, Term } from '../../src/raft/types.ts'
 import type { ReplicaStatus, WalState, WalWrite } from '../../src/replica/types.ts'
 import { decodeCommand } from '../../src/store/command-codec.ts'
-import type { Model } from './model.ts'
+import type { LeaseTimes } from './lease-times.ts'
 import { Violation } from './violation.ts'
 
 /** An entry as the checks remember it. */
@@ -25,7 +25,7 @@ interface Mirror {
  * to their disks, the entries they apply and the roles they claim. Throws `Violation`.
  */
 export class Checks {
-  readonly #model: Model
+  readonly #leaseTimes: LeaseTimes
   readonly #mirrors = new Map<MemberId, Mirror>()
   readonly #leaders = new Map<Term, MemberId>()
   /** By term and index, the entry and the term of the one before it. */
@@ -37,8 +37,8 @@ export class Checks {
   elections = 0
   installs = 0
 
-  constructor(model: Model) {
-    this.#model = model
+  constructor(leaseTimes: LeaseTimes) {
+    this.#leaseTimes = leaseTimes
   }
 
   get committedIndex(): Index {
@@ -88,7 +88,7 @@ export class Checks {
     const known = this.#committed[index - firstIndex]
     if (known === undefined) {
       this.#committed.push({ term: entry.term, digest, hash })
-      if (entry.type === 'normal' && entry.data.length > 0) this.#model.apply(decodeCommand(entry.data))
+      if (entry.type === 'normal' && entry.data.length > 0) this.#leaseTimes.apply(entry, decodeCommand(entry.data))
       return
     }
     if (known.term !== entry.term || known.digest !== digest) {
@@ -173,8 +173,10 @@ export class Checks {
   #checkMatching(member: MemberId, entry: Entry, digest: number, previousTerm: Term): void {
     const name = `${entry.term}/${entry.index}`
     const known = this.#entries.get(name)
-    if (known === undefined) this.#entries.set(name, { digest, previousTerm })
-    else if (known.digest !== digest || known.previousTerm !== previousTerm) {
+    if (known === undefined) {
+      this.#entries.set(name, { digest, previousTerm })
+      this.#leaseTimes.proposed(entry)
+    } else if (known.digest !== digest || known.previousTerm !== previousTerm) {
       throw new Violation('logs match', `${member} holds another ${name}`)
     }
   }

@@ -7,7 +7,16 @@ import type {
   RequestId,
   WatchNotification,
 } from '../../src/replica/types.ts'
-import type { Command, KeyRange, RangeRequest, Revision, WatchRequest, WriteRequest } from '../../src/store/types.ts'
+import type {
+  Command,
+  KeyRange,
+  LeaseId,
+  LeaseTimeToLiveRequest,
+  RangeRequest,
+  Revision,
+  WatchRequest,
+  WriteRequest,
+} from '../../src/store/types.ts'
 import type { SimulationConfig } from './config.ts'
 import type { Model } from './model.ts'
 import type { Promises } from './promises.ts'
@@ -18,6 +27,13 @@ import type { Schedule } from './schedule.ts'
 type Open =
   | { readonly kind: 'write'; readonly command: Command; readonly floor: Revision }
   | { readonly kind: 'read'; readonly request: RangeRequest; readonly floor: Revision }
+  | {
+      readonly kind: 'timeToLive'
+      readonly request: LeaseTimeToLiveRequest
+      readonly floor: Revision
+      /** The model's, when it was asked. */
+      readonly leaseChanges: number
+    }
   | { readonly kind: 'localRead'; readonly request: RangeRequest }
   | { readonly kind: 'watch'; readonly watched: Watched }
 
@@ -129,6 +145,9 @@ export class Client {
       case 'read':
         this.#promises.rangeAnswered(open.request, response, open.floor)
         return
+      case 'timeToLive':
+        this.#promises.timeToLiveAnswered(open.request, response, open.floor, open.leaseChanges)
+        return
       case 'localRead':
         this.#seen = this.#promises.localRangeAnswered(open.request, response, this.#seen)
         if (response.ok && response.response.op === 'range') {
@@ -182,7 +201,7 @@ export class Client {
 
   #ask(): void {
     const floor = this.#promises.floor
-    switch (this.#random.weighted({ write: 6, read: 3, localRead: 1, cancel: 0.2 })) {
+    switch (this.#random.weighted({ write: 6, read: 3, localRead: 1, timeToLive: 0.5, progress: 0.5, cancel: 0.2 })) {
       case 'write': {
         this.#seq += 1
         const command = { clientId: this.#clientId, seq: this.#seq, acked: this.#acked, request: this.#drawWrite() }
@@ -198,6 +217,21 @@ export class Client {
       case 'localRead': {
         const request = range(this.#drawKeys())
         this.#request({ kind: 'localRead', request }, { kind: 'read', request, serializable: true })
+        return
+      }
+      case 'timeToLive': {
+        const lease = this.#drawLease()
+        const request = { op: 'leaseTimeToLive', lease, keys: true } as const
+        const leaseChanges = this.#model.leaseChanges(lease)
+        this.#request(
+          { kind: 'timeToLive', request, floor, leaseChanges },
+          { kind: 'read', request, serializable: false },
+        )
+        return
+      }
+      case 'progress': {
+        const [id] = this.#random.pick([...this.#open].filter(([, { kind }]) => kind === 'watch')) ?? []
+        if (id !== undefined) this.#push?.({ kind: 'progress', id })
         return
       }
       case 'cancel':
@@ -241,9 +275,10 @@ export class Client {
     if (this.#random.chance(this.#config.compactProbability)) {
       return { op: 'compact', revision: Math.max(1, this.#promises.floor - this.#random.integer(0, 20)) }
     }
-    switch (this.#random.weighted({ put: 6, putIfUnchanged: 3, delete: 1, txn: 1 })) {
+    const { leaseWeight } = this.#config
+    switch (this.#random.weighted({ put: 6, putIfUnchanged: 3, delete: 1, txn: 1, lease: leaseWeight })) {
       case 'put':
-        return put(key, this.#drawValue(), { prevKv })
+        return put(key, this.#drawValue(), { prevKv, lease: this.#drawAttachment() })
       case 'putIfUnchanged': {
         // What this page believes, or what is true now: so some fail and some succeed.
         const believed = this.#random.chance(0.5) ? this.#modRevisions.get(key) : undefined
@@ -258,11 +293,37 @@ export class Client {
           success: [
             put(key, this.#drawValue()),
             range(prefixed('')),
-            put(`${key}/copy`, this.#drawValue(), { prevKv }),
+            put(`${key}/copy`, this.#drawValue(), { prevKv, lease: this.#drawAttachment() }),
           ],
           failure: [],
         }
+      case 'lease':
+        return this.#drawLeaseWrite()
     }
+  }
+
+  #drawLeaseWrite(): WriteRequest {
+    const lease = this.#drawLease()
+    switch (this.#random.weighted({ grant: 2, keepAlive: 6, revoke: 0.5 })) {
+      case 'grant':
+        return { op: 'leaseGrant', lease, ttlSeconds: this.#random.integer(2, leaseTtlSecondsMax) }
+      case 'keepAlive':
+        return { op: 'leaseKeepAlive', lease }
+      case 'revoke':
+        return { op: 'leaseRevoke', lease }
+    }
+  }
+
+  /** A few that all clients share, so that they end and begin under each other's hands. */
+  #drawLease(): LeaseId {
+    return this.#random.integer(1, leases)
+  }
+
+  /** Mostly of one that exists; of one that does not, the write is refused. */
+  #drawAttachment(): LeaseId {
+    if (this.#random.chance(0.6)) return 0
+    const lease = this.#drawLease()
+    return this.#model.lease(lease) !== null || this.#random.chance(0.1) ? lease : 0
   }
 
   #drawWatch(): WatchRequest {
@@ -287,6 +348,9 @@ export class Client {
     return value.padEnd(this.#random.integer(0, this.#config.valueBytesMax), '.')
   }
 }
+
+const leases = 5
+const leaseTtlSecondsMax = 8
 
 /** The clients of one tab; they move on together to whatever member the tab has. */
 export interface Tab {

@@ -5,6 +5,7 @@ import { Checks } from './checks.ts'
 import { Client, passOn, type Tab } from './clients.ts'
 import type { SimulationConfig } from './config.ts'
 import { describeInput, describeOutput } from './describe.ts'
+import { LeaseTimes } from './lease-times.ts'
 import { SimulatedMember, type Surroundings } from './member.ts'
 import { Model } from './model.ts'
 import type { Mutant } from './mutants.ts'
@@ -19,7 +20,8 @@ export class Cluster {
   readonly config: SimulationConfig
   readonly network: Network
   readonly model = new Model()
-  readonly checks = new Checks(this.model)
+  readonly leaseTimes: LeaseTimes
+  readonly checks: Checks
   readonly promises = new Promises(this.model)
   readonly tabs: Tab[] = []
   readonly #schedule: Schedule
@@ -40,6 +42,8 @@ export class Cluster {
   }) {
     const { schedule, random, config, trace, mutant } = around
     this.config = config
+    this.leaseTimes = new LeaseTimes(schedule, this.model, config.clockDrift)
+    this.checks = new Checks(this.leaseTimes)
     this.#schedule = schedule
     this.#random = random
     this.#trace = trace

@@ -1,3 +1,4 @@
+import type { AutoCompaction } from '../../src/replica/auto-compaction.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from '../../src/replica/options.ts'
 import type { Random } from './random.ts'
 
@@ -7,6 +8,7 @@ export const tickMs = 50
 /** What can go wrong, and how often beside the others. */
 export type FaultKind =
   | 'crash'
+  | 'crashAll'
   | 'reload'
   | 'adopt'
   | 'freeze'
@@ -17,6 +19,7 @@ export type FaultKind =
   | 'isolateOne'
   | 'cutLink'
   | 'cutOneWay'
+  | 'transfer'
 
 type Interval = readonly [low: number, high: number]
 
@@ -61,6 +64,8 @@ export interface SimulationConfig {
     /** Whether unanswered writes survive a restart of the tab (an outbox) or are forgotten with it. */
     readonly outbox: boolean
     readonly compactProbability: number
+    /** Beside 11 of all other writes. */
+    readonly leaseWeight: number
   }
   readonly replica: ReplicaOptions
 }
@@ -92,6 +97,7 @@ export function drawConfig(random: Random): SimulationConfig {
       lastMs: [100, random.between(500, 12_000)],
       weights: {
         crash: random.integer(0, 3),
+        crashAll: random.integer(0, 1),
         reload: random.integer(0, 3),
         adopt: random.integer(0, 1),
         freeze: random.integer(0, 2),
@@ -102,6 +108,7 @@ export function drawConfig(random: Random): SimulationConfig {
         isolateOne: random.integer(0, 2),
         cutLink: random.integer(0, 2),
         cutOneWay: random.integer(0, 2),
+        transfer: random.integer(0, 1),
       },
     },
     clients: {
@@ -112,6 +119,7 @@ export function drawConfig(random: Random): SimulationConfig {
       valueBytesMax: random.pick([20, 100, 2_000] as const),
       outbox: random.chance(0.5),
       compactProbability: random.chance(0.5) ? 0 : 0.02,
+      leaseWeight: random.pick([0.5, 2, 8] as const),
     },
     replica: drawReplicaOptions(random, slow),
   }
@@ -120,10 +128,20 @@ export function drawConfig(random: Random): SimulationConfig {
 /** No first fault before the run is over. */
 const faultless = 1_000_000
 
+const autoCompactions: Readonly<Record<AutoCompaction['kind'], AutoCompaction>> = {
+  off: { kind: 'off' },
+  revision: { kind: 'revision', retentionRevisions: 30, everyTicks: 10 },
+  periodic: { kind: 'periodic', retentionTicks: 60 },
+}
+
 /** On a slow network a narrow window would leave members so far behind that the time for recovering would not do. */
 function drawReplicaOptions(random: Random, slow: boolean): ReplicaOptions {
+  const autoCompaction = autoCompactions[random.pick(['off', 'revision', 'periodic'] as const)]
   return {
     ...defaultReplicaOptions,
+    autoCompaction,
+    // A history that nobody compacts would take too long in small steps.
+    snapshotStepChanges: random.pick([autoCompaction.kind === 'off' ? 500 : 5, 50, 20_000] as const),
     electionTicks: random.integer(10, 20),
     heartbeatTicks: random.integer(1, 3),
     appendBytesMax: random.pick([slow ? 8_000 : 300, 4_000, 256 * 1024] as const),
@@ -133,6 +151,8 @@ function drawReplicaOptions(random: Random, slow: boolean): ReplicaOptions {
     snapshotTicksMax: random.integer(20, 100),
     compactionBytesMin: random.pick([500, 3_000, 20_000, 4 * 1024 * 1024] as const),
     compactionTrailingEntries: random.pick([0, 1, 10, 100] as const),
+    scrubStepChanges: random.pick([1, 20, 20_000] as const),
+    leaseCheckpointTicks: random.pick([10, 40, 1_200] as const),
     membership: {
       ...defaultReplicaOptions.membership,
       targetVoters: random.pick([3, 5, 5] as const),

@@ -54,6 +54,14 @@ export class Faults {
         cluster.crash(victim)
         this.#later(lastsMs, () => cluster.restart(victim))
         return
+      case 'crashAll':
+        // A browser that is killed, or a machine that loses its power.
+        for (const member of cluster.hosts) {
+          if (!member.isRunning) continue
+          cluster.crash(member)
+          this.#later(this.#random.between(0, lastsMs), () => cluster.restart(member))
+        }
+        return
       case 'reload': {
         // As long as a page can hold the door, or as long as one that is closed by its program cares to wait.
         const withinMs = this.#random.pick([60, 1_000] as const)
@@ -88,6 +96,11 @@ export class Faults {
         const alone = kind === 'isolateLeader' ? (leader ?? victim) : victim
         const others = cluster.members.filter(member => member !== alone)
         this.#part([alone], others, lastsMs)
+        return
+      }
+      case 'transfer': {
+        const leader = awake.find(({ replica }) => replica?.status().role === 'leader')
+        leader?.push({ kind: 'transfer', to: victim.id })
         return
       }
       case 'cutLink':

@@ -1,7 +1,11 @@
 import { RaftLog } from '../../src/raft/log.ts'
+import { LeaseClock } from '../../src/replica/lease-clock.ts'
 import type { Input, WalState } from '../../src/replica/types.ts'
 import { PendingWrites } from '../../src/replica/writes.ts'
+import { Leases } from '../../src/store/leases.ts'
+import { Mvcc } from '../../src/store/mvcc.ts'
 import { Sessions } from '../../src/store/sessions.ts'
+import { Store } from '../../src/store/store.ts'
 import { Watches } from '../../src/store/watch.ts'
 
 /** A known bug, put in from outside, to see that the checks find it. */
@@ -64,7 +68,7 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'lost writes are not proposed again',
-    install: () => replaceMethod(PendingWrites.prototype, 'repropose', () => () => {}),
+    install: () => replaceMethod(PendingWrites.prototype, 'repropose', () => () => 0),
   },
   {
     name: 'linearizable reads are answered from the local state',
@@ -84,6 +88,70 @@ export const mutants: readonly Mutant[] = [
             return original.call(this, mvcc).map(delivery => {
               return 'batches' in delivery ? { ...delivery, batches: delivery.batches.slice(0, 1) } : delivery
             })
+          },
+      ),
+  },
+  {
+    name: 'leases end although they were kept alive since that was decided',
+    install: () =>
+      replaceMethod(
+        Store.prototype,
+        'applySystem',
+        original =>
+          function (this: Store, { clientId, request }) {
+            const renewals = request.op === 'leaseExpire' ? (this.lease(request.lease)?.renewals ?? 0) : 0
+            const mutated = request.op === 'leaseExpire' ? { ...request, renewals } : request
+            original.call(this, { clientId, request: mutated })
+          },
+      ),
+  },
+  {
+    name: 'the time of leases runs twice as fast',
+    install: () =>
+      replaceMethod(
+        LeaseClock.prototype,
+        'advance',
+        original =>
+          function (this: LeaseClock, ticks) {
+            original.call(this, 2 * ticks)
+          },
+      ),
+  },
+  {
+    name: 'a checkpoint gives half of what is left away',
+    install: () =>
+      replaceMethod(
+        Leases.prototype,
+        'checkpoint',
+        original =>
+          function (this: Leases, lease, renewals, remainingSeconds) {
+            return original.call(this, lease, renewals, Math.max(1, remainingSeconds >> 1))
+          },
+      ),
+  },
+  {
+    name: 'snapshots are without leases',
+    install: () =>
+      replaceMethod(
+        Leases.prototype,
+        'states',
+        () =>
+          function* () {
+            // None.
+          },
+      ),
+  },
+  {
+    name: 'what a snapshot needs may be let go of while it is made',
+    install: () =>
+      replaceMethod(
+        Mvcc.prototype,
+        'pin',
+        original =>
+          function (this: Mvcc) {
+            const pin = original.call(this)
+            this.unpin(pin)
+            return pin
           },
       ),
   },

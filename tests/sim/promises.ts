@@ -2,14 +2,16 @@ import type { ClientResponse, WatchNotification } from '../../src/replica/types.
 import type {
   Command,
   KeyValue,
+  LeaseTimeToLiveRequest,
   RangeRequest,
+  ReadResponse,
   ResponseOp,
   Revision,
   WatchEvent,
   WatchRequest,
   WriteResponse,
 } from '../../src/store/types.ts'
-import { describeEvent, describeKv, describeKvs, type Model } from './model.ts'
+import { describeEvent, describeKv, describeKvs, type Model, type Version } from './model.ts'
 import { text } from './requests.ts'
 import { Violation } from './violation.ts'
 
@@ -51,6 +53,35 @@ export class Promises {
     this.#isNow(revision, floor, 'read')
   }
 
+  /** `leaseChanges` is how many the model knew of when the question was asked. */
+  timeToLiveAnswered(
+    { lease }: LeaseTimeToLiveRequest,
+    response: ClientResponse,
+    floor: Revision,
+    leaseChanges: number,
+  ): void {
+    if (!response.ok || response.response.op !== 'leaseTimeToLive') {
+      throw new Violation('reads of the present are answered', response.ok ? response.response.op : response.code)
+    }
+    const { header, ttlSeconds, grantedTtlSeconds } = response.response
+    this.#isNow(header.revision, floor, 'time to live')
+    this.reads += 1
+    // What changed in between may have been seen or not.
+    if (this.#model.leaseChanges(lease) === leaseChanges) {
+      const now = this.#model.lease(lease)
+      const expected = now === null ? 'none' : `of ${now.ttlSeconds} s`
+      const actual = ttlSeconds === -1 ? 'none' : `of ${grantedTtlSeconds} s`
+      if (actual !== expected) throw new Violation('leases are there to see', `${lease}: ${actual}, not ${expected}`)
+    }
+    if (ttlSeconds < -1 || ttlSeconds > grantedTtlSeconds) {
+      throw new Violation('a lease has no more left than its time', `${lease}: ${ttlSeconds} of ${grantedTtlSeconds} s`)
+    }
+    const keys = response.response.keys.map(text).join(',')
+    if (keys !== this.#model.keysOf(lease, header.revision)) {
+      throw new Violation('a lease knows its keys', `${lease} @${header.revision}: ${keys}`)
+    }
+  }
+
   /** From the local state: as old as it may be, but never older than what this member has shown before. Its revision. */
   localRangeAnswered(request: RangeRequest, response: ClientResponse, seen: Revision): Revision {
     const revision = this.#checkRange(request, response)
@@ -80,6 +111,13 @@ export class Promises {
     switch (notification.kind) {
       case 'created':
         return from === 0 ? notification.revision + 1 : from
+      case 'progress': {
+        const missed = this.#model.nextBatch(request, from)
+        if (missed !== null && missed.revision <= notification.revision) {
+          throw new Violation('progress is what was given', `${notification.revision}, wanted ${missed.revision}`)
+        }
+        return from
+      }
       case 'compacted':
         if (notification.compactRevision > this.#model.compacted || from >= notification.compactRevision) {
           throw new Violation('a watch ends only for compaction', `${notification.compactRevision}, at ${from}`)
@@ -117,17 +155,18 @@ export class Promises {
   }
 }
 
-function readable(kv: KeyValue): Parameters<typeof describeKv>[0] {
+function readable(kv: KeyValue): Version {
   return {
     key: text(kv.key),
     value: text(kv.value),
     create: kv.createRevision,
     mod: kv.modRevision,
     version: kv.version,
+    lease: kv.lease,
   }
 }
 
-function describeResponse(response: WriteResponse | ResponseOp): string {
+function describeResponse(response: WriteResponse | ResponseOp | ReadResponse): string {
   const { revision } = response.header
   switch (response.op) {
     case 'put':
@@ -139,6 +178,14 @@ function describeResponse(response: WriteResponse | ResponseOp): string {
     case 'txn':
       return `txn @${revision} ${response.succeeded} [${response.responses.map(describeResponse).join('; ')}]`
     case 'compact':
-      return `compact @${revision}`
+    case 'leaseRevoke':
+      return `${response.op} @${revision}`
+    case 'leaseGrant':
+    case 'leaseKeepAlive':
+      return `${response.op} @${revision} ${response.lease} for ${response.ttlSeconds}`
+    case 'leaseTimeToLive':
+    case 'leases':
+    case 'hashKv':
+      throw new Error('no write is answered like this')
   }
 }

@@ -1,5 +1,5 @@
 import { Cluster } from './cluster.ts'
-import { drawConfig } from './config.ts'
+import { drawConfig, tickMs } from './config.ts'
 import { Faults } from './faults.ts'
 import type { Mutant } from './mutants.ts'
 import { Random } from './random.ts'
@@ -31,6 +31,7 @@ export interface Statistics {
   readonly elections: number
   readonly snapshotsInstalled: number
   readonly repeatedWrites: number
+  readonly leasesEnded: number
 }
 
 /** After the faults stop, the cluster has this long to be whole again and to have answered everything. */
@@ -64,6 +65,7 @@ export function runSeed(seed: number, options: RunOptions = {}): RunResult {
     faults.stop()
     for (const tab of cluster.tabs) for (const client of tab.clients) client.rest()
     recoveryMs = recover(cluster, schedule)
+    outliveLeases(cluster, schedule)
   } catch (error) {
     failure = describe(error, schedule.nowMs)
     if (trace.isOn) trace.line(schedule.nowMs, `=== ${failure.message}`)
@@ -82,6 +84,7 @@ export function runSeed(seed: number, options: RunOptions = {}): RunResult {
     elections: cluster.checks.elections,
     snapshotsInstalled: cluster.checks.installs,
     repeatedWrites: cluster.model.repeated,
+    leasesEnded: cluster.leaseTimes.ended,
   }
   return { seed, failure, statistics }
 }
@@ -109,6 +112,17 @@ function recover(cluster: Cluster, schedule: Schedule): number {
     if (schedule.nowMs - startMs >= recoveryMsMax) {
       throw new Violation('a cluster without faults recovers', `after ${recoveryMsMax} ms: ${left}`)
     }
+    schedule.runUntil(schedule.nowMs + recoveryStepMs)
+  }
+}
+
+/** Runs until the leases that nobody keeps any more have ended. */
+function outliveLeases(cluster: Cluster, schedule: Schedule): void {
+  const wholeSinceMs = schedule.nowMs
+  const graceMs = cluster.config.replica.electionTicks * tickMs
+  while (cluster.model.leaseCount > 0) {
+    const overdue = cluster.leaseTimes.overdue(wholeSinceMs, graceMs)
+    if (overdue !== null) throw new Violation('a lease that nobody keeps ends', overdue)
     schedule.runUntil(schedule.nowMs + recoveryStepMs)
   }
 }

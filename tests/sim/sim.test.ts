@@ -30,12 +30,13 @@ test('a seed is the whole run: the same one again is the same to the bit', { tim
 
 test('the seeds see what they are there to see', { timeout: timeoutMs }, () => {
   const runs = [33, 40, 50, 60].map(seed => runSeed(seed).statistics)
-  const sum = (name: 'faults' | 'elections' | 'snapshotsInstalled' | 'repeatedWrites' | 'events') =>
+  const sum = (name: 'faults' | 'elections' | 'snapshotsInstalled' | 'repeatedWrites' | 'events' | 'leasesEnded') =>
     runs.reduce((total, run) => total + run[name], 0)
   expect(sum('faults')).toBeGreaterThan(10)
   expect(sum('elections')).toBeGreaterThan(10)
   expect(sum('snapshotsInstalled')).toBeGreaterThan(10)
   expect(sum('repeatedWrites')).toBeGreaterThan(10)
+  expect(sum('leasesEnded')).toBeGreaterThan(10)
   expect(sum('events')).toBeGreaterThan(100)
 })
 
