@@ -37,9 +37,10 @@ export async function runSeed(
   subject: Endpoint,
   options: RunOptions,
 ): Promise<Difference[]> {
-  const watching = await Watching.start(reference, subject)
+  const { watching, outcome } = await Watching.start(reference, subject)
   const run = new Run(reference, subject, watching)
   try {
+    if (outcome.lines.length > 0) return [{ operation: 0, text: `the first watch\n  ${outcome.lines.join('\n  ')}` }]
     await run.operate(new Generator(seed), options)
   } catch (error) {
     if (!(error instanceof Stalled)) throw error

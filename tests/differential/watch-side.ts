@@ -5,7 +5,7 @@ import { show } from './show.ts'
 /** A server kept silent for longer than any that works would. */
 export class Stalled extends Error {}
 
-const silenceMsMax = 20_000
+const silenceMsMax = 10_000
 
 /** What one watcher was told on one server, in order. Where messages began and ended is timing, and is not kept. */
 export class Watcher {

@@ -61,11 +61,9 @@ export class Watching {
   }
 
   /** From here on every event is seen: one watch is on all keys. */
-  static async start(reference: Endpoint, subject: Endpoint): Promise<Watching> {
+  static async start(reference: Endpoint, subject: Endpoint): Promise<{ watching: Watching; outcome: Outcome }> {
     const watching = new Watching(reference, subject)
-    const { lines } = await watching.#watch(null, ownStream, everything, -1)
-    if (lines.length > 0) throw new Error(`the first watch: ${lines.join(', ')}`)
-    return watching
+    return { watching, outcome: await watching.#watch(null, ownStream, everything, -1) }
   }
 
   /** Streams and ids of what is being watched. */
