@@ -49,7 +49,8 @@ export interface LeaseSink {
 interface KeptLease {
   readonly ttlSeconds: number
   untilMs: EpochMs
-  readonly sink: LeaseSink
+  /** Whoever keeps it: a page may attach itself to a lease that it holds. */
+  readonly sinks: Set<LeaseSink>
 }
 
 /**
@@ -191,11 +192,14 @@ export class Connection {
    * ends that; the lease then lives as long as it has left.
    */
   keepLease(lease: LeaseId, ttlSeconds: number, sinceMs: EpochMs, sink: LeaseSink): () => void {
-    const kept: KeptLease = { ttlSeconds, untilMs: sinceMs + ttlSeconds * 1000, sink }
+    const untilMs = sinceMs + ttlSeconds * 1000
+    const kept: KeptLease = this.#leases.get(lease) ?? { ttlSeconds, untilMs, sinks: new Set() }
+    kept.untilMs = Math.max(kept.untilMs, untilMs)
+    kept.sinks.add(sink)
     this.#leases.set(lease, kept)
     this.#post?.({ type: 'keepLease', lease, ttlSeconds, sinceMs })
     return () => {
-      if (this.#leases.get(lease) !== kept) return
+      if (!kept.sinks.delete(sink) || kept.sinks.size > 0 || this.#leases.get(lease) !== kept) return
       this.#leases.delete(lease)
       this.#post?.({ type: 'dropLease', lease })
     }
@@ -223,13 +227,13 @@ export class Connection {
         const kept = this.#leases.get(message.lease)
         if (kept === undefined) return
         kept.untilMs = Math.max(kept.untilMs, message.untilMs)
-        kept.sink.kept(kept.untilMs)
+        for (const sink of kept.sinks) sink.kept(kept.untilMs)
         break
       }
       case 'leaseLost': {
         const kept = this.#leases.get(message.lease)
         this.#leases.delete(message.lease)
-        kept?.sink.lost()
+        for (const sink of [...(kept?.sinks ?? [])]) sink.lost()
         break
       }
       case 'outbox':
@@ -263,7 +267,7 @@ export class Connection {
       else call.settle.reject(error)
     }
     for (const { command, settle } of writes) settle.reject(command === null ? error : withUnknownOutcome(error))
-    for (const { sink } of leases) sink.lost()
+    for (const { sinks } of leases) for (const sink of [...sinks]) sink.lost()
     // So that whoever shows the status shows this too.
     this.#status.set(this.#status.value)
   }

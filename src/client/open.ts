@@ -1,5 +1,6 @@
 import { Mesh, type MeshOptions, type MeshStatus } from '../net/page/mesh.ts'
 import type { HostStatus } from '../worker/protocol.ts'
+import { withAbort } from './abortable.ts'
 import type { Offline } from './calls.ts'
 import { Connection } from './connection.ts'
 import { Database, type SignalingState } from './database.ts'
@@ -196,13 +197,4 @@ function webSocketAddress(signaling: string | URL): string {
   url.protocol = url.protocol.replace('http', 'ws')
   url.hash = ''
   return url.href
-}
-
-function withAbort<R>(promise: Promise<R>, signal: AbortSignal | undefined): Promise<R> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(aborted(signal, 'definite'))
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }

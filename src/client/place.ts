@@ -52,7 +52,7 @@ export class Place<T> {
       const lost: unknown = this.signal.reason
       this.leave({}).catch(() => {})
       if (signal?.aborted) throw aborted(signal, 'definite')
-      throw lost ?? error
+      throw this.#queue.grounds.connection.failure ?? lost ?? error
     }
   }
 

@@ -144,6 +144,17 @@ test('attaching takes up a lease that exists, and no other', async () => {
   expect(await errorOf(attachLease(tab.connection, lease.id, {}))).toMatchObject({ code: 'LEASE_NOT_FOUND' })
 })
 
+test('a tab may attach itself to a lease it holds: what ends it ends it for both', async () => {
+  const { tabs, tab } = open()
+  const lease = await tab.lease(5)
+  const again = await attachLease(tab.connection, lease.id, {})
+  await tabs.pass(20)
+  expect([lease.signal.aborted, again.signal.aborted]).toEqual([false, false])
+  await again.revoke()
+  await tabs.pass(3)
+  expect(lease.signal.reason).toMatchObject({ code: 'LOST' })
+})
+
 test('disposing revokes, and revoking what has ended is no error', async () => {
   const { tabs, tab } = open()
   {

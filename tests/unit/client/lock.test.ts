@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { lease as leaseOf } from '../../../src/client/compare.ts'
+import { FlotillaError } from '../../../src/client/errors.ts'
 import type { Lock } from '../../../src/client/lock.ts'
 import { put, txn } from '../../../src/client/operations.ts'
 import { errorOf } from './fake-host.ts'
@@ -242,6 +243,30 @@ test('tryLock takes a free lock and no other, and leaves no trace', async () => 
   await held?.unlock()
   await using again = await second.db.tryLock('l')
   expect(again?.revision).toBeGreaterThan(held?.revision ?? Number.POSITIVE_INFINITY)
+})
+
+test('a key that an etcd client put in line is waited for like any other', async () => {
+  const tabs = new Tabs()
+  const { db, lease } = bound(tabs.open())
+  const theirs = await lease(60)
+  await db.put('l/694d9a1b2c3d4e5f', '', { lease: theirs })
+  expect(await db.tryLock('l')).toBeNull()
+  const asked = ask(tabs.open())
+  await settled()
+  expect(asked.lock).toBeNull()
+  await db.delete('l/694d9a1b2c3d4e5f')
+  expect((await asked.promise).signal.aborted).toBe(false)
+})
+
+test('the member stops: who waits is told so, and who holds has lost it', async () => {
+  const { db, connection } = new Tabs().open()
+  const held = await db.lock('l')
+  const waiting = errorOf(db.lock('l'))
+  await settled()
+  connection.fail(new FlotillaError('STOPPED', 'The database was closed.'))
+  expect(await waiting).toMatchObject({ code: 'STOPPED' })
+  expect(held.signal.aborted).toBe(true)
+  expect(await errorOf(held.unlock())).toMatchObject({ code: 'STOPPED' })
 })
 
 test('a lock of a namespace is another lock, and guards transactions there', async () => {
