@@ -2,10 +2,11 @@ import { parseArgs } from 'node:util'
 import { SetupError } from '../scripts/setup.mjs'
 import { raftSuite } from './raft.ts'
 import { type Report, toJson, toText } from './report.ts'
+import { storeSuite } from './store.ts'
 import type { Suite } from './suite.ts'
 import { tabsSuite } from './tabs.ts'
 
-const suites: readonly Suite[] = [tabsSuite, raftSuite]
+const suites: readonly Suite[] = [tabsSuite, raftSuite, storeSuite]
 
 const usage = `Measures Flotilla on this machine, each number beside others of the same run.
 

@@ -65,6 +65,8 @@ export function format(value: number, unit: Unit | 'times'): string {
   switch (unit) {
     case 'ms':
       return `${value < 100 ? value.toFixed(2) : value.toFixed(0)} ms`
+    case 'µs':
+      return `${value < 100 ? value.toFixed(2) : value.toFixed(0)} µs`
     case 'writes/s':
     case 'entries/s':
       return `${Math.round(value).toLocaleString('en')} /s`

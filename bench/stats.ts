@@ -10,7 +10,7 @@ export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5)
 }
 
-export type Unit = 'ms' | 'writes/s' | 'entries/s' | 'bytes' | 'bytes/entry'
+export type Unit = 'ms' | 'µs' | 'writes/s' | 'entries/s' | 'bytes' | 'bytes/entry'
 
 function isRate(unit: Unit): boolean {
   return unit === 'writes/s' || unit === 'entries/s'
