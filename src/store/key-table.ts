@@ -117,12 +117,12 @@ export class KeyTable {
     return this.#chunk(slot).values.length(slot & (SLOTS - 1))
   }
 
-  setBase(slot: Slot, { modRevision, createRevision, version, lease, value }: Base): void {
+  setBase(slot: Slot, base: Omit<Base, 'value'>, value: Uint8Array): void {
     const { numbers, values } = this.#chunk(slot)
-    numbers[at(slot, MOD_REVISION)] = modRevision
-    numbers[at(slot, CREATE_REVISION)] = createRevision
-    numbers[at(slot, VERSION)] = version
-    numbers[at(slot, LEASE)] = lease
+    numbers[at(slot, MOD_REVISION)] = base.modRevision
+    numbers[at(slot, CREATE_REVISION)] = base.createRevision
+    numbers[at(slot, VERSION)] = base.version
+    numbers[at(slot, LEASE)] = base.lease
     values.set(slot & (SLOTS - 1), value)
   }
 

@@ -136,14 +136,13 @@ export class Mvcc {
 
   /** Made anew by every call, and the caller's to keep. A deletion is one with version 0, as watchers see it. */
   keyValue(slot: Slot, state: StateId): KeyValue {
-    const key = keyBytes(this.#table.text(slot))
     const value = state === BASE ? this.#table.baseValue(slot) : this.#log.value(state)
-    return { key, value, ...this.numbersOf(slot, state) }
+    return this.#keyValue(slot, state, value)
   }
 
   /** The same with an empty value. */
   keyOnly(slot: Slot, state: StateId): KeyValue {
-    return { key: keyBytes(this.#table.text(slot)), value: EMPTY_BYTES, ...this.numbersOf(slot, state) }
+    return this.#keyValue(slot, state, EMPTY_BYTES)
   }
 
   /** The value of a state, to be looked at before the next change. */
@@ -277,7 +276,7 @@ export class Mvcc {
     if (version < 1 || createRevision > modRevision || modRevision >= this.#compactRevision) {
       throw new RangeError('no state from before the compaction')
     }
-    this.#table.setBase(slot, base)
+    this.#table.setBase(slot, base, base.value)
     this.#sizeBytes += changeBytes(text.length, base.value.length)
   }
 
@@ -334,7 +333,7 @@ export class Mvcc {
     const slot = this.#log.slot(id)
     const newest = this.#table.newest(slot)
     if (this.#log.version(id) > 0 && this.#log.newestUpTo(limit, newest) === id) {
-      this.#table.setBase(slot, { ...this.numbersOf(slot, id), value: this.#log.valueView(id) })
+      this.#table.setBase(slot, this.numbersOf(slot, id), this.#log.valueView(id))
     } else if (this.#table.hasBase(slot)) {
       this.#table.clearBase(slot)
     }
@@ -351,6 +350,12 @@ export class Mvcc {
     const newest = this.#table.newest(slot)
     if (newest !== NO_CHANGE) return this.#log.version(newest) > 0 ? newest : NOTHING
     return this.#table.hasBase(slot) ? BASE : NOTHING
+  }
+
+  #keyValue(slot: Slot, state: StateId, value: Uint8Array): KeyValue {
+    const key = keyBytes(this.#table.text(slot))
+    const { createRevision, modRevision, version, lease } = this.numbersOf(slot, state)
+    return { key, value, createRevision, modRevision, version, lease }
   }
 
   #valueLength(slot: Slot, state: StateId): number {

@@ -16,9 +16,11 @@ export function range(mvcc: Mvcc, request: RangeRequest): RangeResponse {
   let count = 0
   mvcc.forEachState(request, request.revision, (slot, state) => {
     count++
-    if (!request.countOnly && found.length < enough) found.push({ slot, state, ...mvcc.numbersOf(slot, state) })
+    if (!request.countOnly && found.length < enough) found.push({ slot, state })
   })
-  const filtered = hasBounds(request) ? found.filter(kv => isWithinBounds(kv, request)) : found
+  const filtered = hasBounds(request)
+    ? found.filter(({ slot, state }) => isWithinBounds(mvcc.numbersOf(slot, state), request))
+    : found
   sort(mvcc, filtered, request)
   const more = request.limit > 0 && filtered.length > request.limit
   if (more) filtered.length = request.limit
@@ -29,10 +31,12 @@ export function range(mvcc: Mvcc, request: RangeRequest): RangeResponse {
 }
 
 /** A key-value that may be part of the answer: key and value are copied only if it is. */
-interface Found extends Pick<KeyValue, 'version' | 'createRevision' | 'modRevision'> {
+interface Found {
   readonly slot: Slot
   readonly state: StateId
 }
+
+type Revisions = Pick<KeyValue, 'createRevision' | 'modRevision'>
 
 /** Whether the limit can only be applied at the end. */
 function wantsAll(request: RangeRequest): boolean {
@@ -48,7 +52,7 @@ function hasBounds(request: RangeRequest): boolean {
   )
 }
 
-function isWithinBounds(kv: Found, request: RangeRequest): boolean {
+function isWithinBounds(kv: Revisions, request: RangeRequest): boolean {
   const { minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } = request
   return (
     (maxModRevision === 0 || kv.modRevision <= maxModRevision) &&
@@ -69,14 +73,11 @@ function sort(mvcc: Mvcc, found: Found[], { sortTarget, sortOrder }: RangeReques
 }
 
 function ascending(mvcc: Mvcc, target: Exclude<SortTarget, 'key'>): (a: Found, b: Found) => number {
-  switch (target) {
-    case 'version':
-      return (a, b) => a.version - b.version
-    case 'create':
-      return (a, b) => a.createRevision - b.createRevision
-    case 'mod':
-      return (a, b) => a.modRevision - b.modRevision
-    case 'value':
-      return (a, b) => compareBytes(mvcc.valueView(a.slot, a.state), mvcc.valueView(b.slot, b.state))
+  if (target === 'value') {
+    return (a, b) => compareBytes(mvcc.valueView(a.slot, a.state), mvcc.valueView(b.slot, b.state))
   }
+  const field = FIELDS[target]
+  return (a, b) => mvcc.numbersOf(a.slot, a.state)[field] - mvcc.numbersOf(b.slot, b.state)[field]
 }
+
+const FIELDS = { version: 'version', create: 'createRevision', mod: 'modRevision' } as const
