@@ -6,7 +6,8 @@
  */
 import { accessSync, constants, readFileSync, realpathSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { run, runNode, SetupError } from './setup.mjs'
+import { hasApt, installWithApt } from './apt.mjs'
+import { runNode, SetupError } from './setup.mjs'
 
 /** @typedef {'chromium' | 'firefox'} BrowserName */
 /** @typedef {{ name: BrowserName, path: string, origin: 'system' | 'playwright' }} Browser */
@@ -100,12 +101,8 @@ export async function requireBrowser(name) {
  */
 export async function installBrowsers() {
   let absent = await absentBrowsers()
-  if (absent.length > 0 && process.getuid?.() === 0 && isDebian()) {
-    const packages = absent.map(name => known[name].debianPackage)
-    console.log(`Installing ${packages.join(' and ')} with apt. This takes a minute or two.`)
-    const env = { DEBIAN_FRONTEND: 'noninteractive' }
-    const updated = await run('apt-get', ['update', '-q'], { env })
-    if (updated.ok) await run('apt-get', ['install', '-q', '-y', '--no-install-recommends', ...packages], { env })
+  if (absent.length > 0 && hasApt()) {
+    await installWithApt(absent.map(name => known[name].debianPackage))
     absent = await absentBrowsers()
   }
   if (absent.length > 0) {
@@ -121,14 +118,6 @@ export async function installBrowsers() {
 async function absentBrowsers() {
   const found = await Promise.all(names.map(findBrowser))
   return names.filter((_, at) => found[at] === null)
-}
-
-function isDebian() {
-  try {
-    return /^ID=debian$/m.test(readFileSync('/etc/os-release', 'utf8'))
-  } catch {
-    return false
-  }
 }
 
 /** @param {readonly BrowserName[]} absent */
