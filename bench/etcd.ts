@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ClientDuplexStream, credentials, loadPackageDefinition, type ServiceError } from '@grpc/grpc-js'
 import { load } from '@grpc/proto-loader'
+import { freePorts } from '../tests/differential/servers.ts'
 import {
   type Arrivals,
   keyOf,
@@ -59,16 +59,6 @@ interface Member {
   readonly kv: Client
   readonly watch: Client
   readonly maintenance: Client
-}
-
-/** The version of the etcd that is installed, or null. */
-export async function etcdVersion(): Promise<string | null> {
-  const child = spawn('etcd', ['--version'], { stdio: ['ignore', 'pipe', 'ignore'] })
-  const output: Buffer[] = []
-  child.stdout.on('data', chunk => output.push(chunk))
-  const [code] = await once(child, 'close').catch(() => [null])
-  if (code !== 0) return null
-  return /etcd Version: (\S+)/.exec(Buffer.concat(output).toString())?.[1] ?? 'unknown'
 }
 
 /** Three members of etcd with its defaults, on loopback, on the same disk as the browser's profile. */
@@ -269,17 +259,4 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   const exit = once(child, 'exit')
   child.kill(signal)
   await exit
-}
-
-/** All at once, so that none is given out twice. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map(server => once(server, 'listening')))
-  const ports = servers.map(server => {
-    const address = server.address()
-    if (address === null || typeof address === 'string') throw new Error('listening, but not on a TCP port')
-    return address.port
-  })
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))))
-  return ports
 }

@@ -1,6 +1,7 @@
 import { cpus, loadavg } from 'node:os'
+import { etcdVersion } from '../tests/differential/servers.ts'
 import { measureBundle } from './bundle.ts'
-import { EtcdCluster, etcdVersion } from './etcd.ts'
+import { EtcdCluster } from './etcd.ts'
 import { type Floor, openFloor } from './floor.ts'
 import { Tabs } from './flotilla.ts'
 import {

@@ -124,8 +124,8 @@ function memoryFolder(): string {
   }
 }
 
-/** All at once, so that none is given out twice. */
-async function freePorts(count: number): Promise<number[]> {
+/** Ports of this machine that nobody listens on: all at once, so that none is given out twice. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
   await Promise.all(servers.map(server => once(server, 'listening')))
   const ports = servers.map(server => {
