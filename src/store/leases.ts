@@ -26,6 +26,8 @@ export class Leases {
   /** Of the attached keys only, by key text. */
   readonly #leaseOfKey = new Map<string, Lease>()
   readonly #changed = new Set<LeaseId>()
+  /** The highest count of renewals that a lease had when it ended. */
+  #endedRenewals = 0
 
   get size(): number {
     return this.#leases.size
@@ -33,6 +35,10 @@ export class Leases {
 
   get sizeBytes(): number {
     return this.#leases.size * LEASE_BYTES
+  }
+
+  get endedRenewals(): number {
+    return this.#endedRenewals
   }
 
   /** Throws `LEASE_NOT_FOUND`. */
@@ -64,7 +70,7 @@ export class Leases {
   }
 
   grant(lease: LeaseId, ttlSeconds: number): void {
-    this.restore({ lease, ttlSeconds, remainingSeconds: ttlSeconds, renewals: 1 })
+    this.restore({ lease, ttlSeconds, remainingSeconds: ttlSeconds, renewals: this.#endedRenewals + 1 })
   }
 
   /** Returns how long the lease lives from here on. Throws `LEASE_NOT_FOUND`. */
@@ -90,6 +96,7 @@ export class Leases {
     const lease = this.#get(id)
     if (lease.keys.size > 0) throw new Error('a lease ended before its keys were deleted')
     this.#leases.delete(id)
+    this.#endedRenewals = Math.max(this.#endedRenewals, lease.renewals)
     this.#changed.add(id)
   }
 
@@ -107,6 +114,10 @@ export class Leases {
     if (lease === undefined) throw new RangeError('attached to a lease that does not exist')
     lease.keys.set(text, ownBytes(kv.key))
     this.#leaseOfKey.set(text, lease)
+  }
+
+  restoreEnded(renewals: number): void {
+    this.#endedRenewals = renewals
   }
 
   /** Adds a lease as it was. Throws `RangeError` if it cannot be one. */

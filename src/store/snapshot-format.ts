@@ -3,7 +3,7 @@ import { HASH_SEED, mixBytes } from './hash.ts'
 /**
  * The whole replicated state as bytes. Equal states are equal bytes, whatever each member has scrubbed by then:
  * - the format's number, the revision, the compacted revision, the state hash;
- * - the leases by id (what is attached to them follows from the keys);
+ * - how far the leases that have ended had counted, and the others by id (what is attached to them follows from the keys);
  * - the sessions, from the least to the most recently active;
  * - every key that can still be seen, in order: with its state from before the compacted revision, if that can still be read;
  * - for each revision from the compacted one on (or the first there is), how many changes it made, and these in order,

@@ -92,6 +92,7 @@ function readChange(reader: Reader, mvcc: Mvcc, keys: number): void {
 
 function readLeases(reader: Reader): Leases {
   const leases = new Leases()
+  leases.restoreEnded(reader.uint())
   let previous = 0
   for (let left = reader.count(LEASE_BYTES_MIN); left > 0; left--) {
     const lease = reader.uint()

@@ -214,6 +214,7 @@ class KeyNumbers {
 }
 
 function writeLeases(writer: Writer, leases: Leases): void {
+  writer.uint(leases.endedRenewals)
   writer.uint(leases.size)
   for (const { lease, ttlSeconds, remainingSeconds, renewals } of leases.states()) {
     writer.uint(lease)

@@ -175,7 +175,10 @@ export interface LeaseState {
   readonly ttlSeconds: number
   /** What was left at the last checkpoint since it was granted or kept alive; `ttlSeconds` if there was none. */
   readonly remainingSeconds: number
-  /** How often it was granted or kept alive: 1 for a new one. What was decided about an earlier count is void. */
+  /**
+   * Rises by 1 with every keepalive, and begins above what any lease that has ended got to: no two lives of one id have a count
+   * in common. What was decided about an earlier count is void.
+   */
   readonly renewals: number
 }
 

@@ -52,6 +52,7 @@ export class Model {
   readonly #states: State[] = [new Map(), new Map()]
   readonly #events: WatchEvent[][] = [[], []]
   #leases: readonly LeaseState[] = []
+  #endedRenewals = 0
   #compacted: Revision = -1
   #draft = new Map<string, KeyValue>()
   #draftEvents: WatchEvent[] = []
@@ -163,14 +164,20 @@ export class Model {
         const { lease } = request
         if (this.#lease(lease) !== undefined) throw new Refusal('LEASE_EXISTS')
         const ttlSeconds = Math.max(2, request.ttlSeconds)
-        this.#leases = [...this.#leases, { lease, ttlSeconds, remainingSeconds: ttlSeconds, renewals: 1 }]
+        this.#leases = [
+          ...this.#leases,
+          { lease, ttlSeconds, remainingSeconds: ttlSeconds, renewals: this.#endedRenewals + 1 },
+        ]
         return { op: 'leaseGrant', header, lease, ttlSeconds }
       }
-      case 'leaseRevoke':
-        if (this.#lease(request.lease) === undefined) throw new Refusal('LEASE_NOT_FOUND')
+      case 'leaseRevoke': {
+        const ended = this.#lease(request.lease)
+        if (ended === undefined) throw new Refusal('LEASE_NOT_FOUND')
+        this.#endedRenewals = Math.max(this.#endedRenewals, ended.renewals)
         for (const name of this.attachedTo(request.lease)) this.#take({ key: bytes(name), end: null })
         this.#leases = this.#leases.filter(({ lease }) => lease !== request.lease)
         return { op: 'leaseRevoke', header: { revision: this.#revisionInside } }
+      }
       case 'leaseKeepAlive': {
         const known = this.#lease(request.lease)
         if (known === undefined) throw new Refusal('LEASE_NOT_FOUND')
