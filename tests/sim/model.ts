@@ -48,6 +48,7 @@ export class Model {
   readonly #latest = new Map<string, Version>()
   readonly #results = new Map<string, string[]>()
   readonly #leases = new Map<LeaseId, Lease>()
+  #endedRenewals = 0
   readonly #leaseChanges = new Map<LeaseId, number>()
   /** Applied writes, as against repeated ones. */
   writes = 0
@@ -186,7 +187,7 @@ export class Model {
       case 'leaseGrant': {
         const { lease, ttlSeconds } = request
         if (this.#leases.has(lease)) throw new Refusal('LEASE_EXISTS')
-        this.#setLease({ lease, ttlSeconds, renewals: 1 })
+        this.#setLease({ lease, ttlSeconds, renewals: this.#endedRenewals + 1 })
         return `leaseGrant @${this.revision} ${lease} for ${ttlSeconds}`
       }
       case 'leaseKeepAlive': {
@@ -219,6 +220,7 @@ export class Model {
 
   /** Deletes what hangs on a lease, at the revision that is returned. */
   #end(lease: LeaseId, next: Revision): Revision {
+    this.#endedRenewals = Math.max(this.#endedRenewals, this.#leases.get(lease)?.renewals ?? 0)
     this.#leases.delete(lease)
     this.#leaseChanged(lease)
     for (const version of sorted([...this.#latest.values()])) {

@@ -138,6 +138,12 @@ export class TestCluster {
     this.settle()
   }
 
+  /** Inputs that arrive together. */
+  turn(id: MemberId, inputs: readonly Input[]): void {
+    for (const input of inputs) this.#push(id, input)
+    this.settle()
+  }
+
   request(id: MemberId, request: ClientRequest): RequestId {
     this.#lastId += 1
     this.input(id, { kind: 'request', id: this.#lastId, request })
