@@ -10,6 +10,7 @@ import { type Abortable, type Consistency, Namespace } from './namespace.ts'
 import type { PendingWrite, SettledWrite } from './pending.ts'
 import { Observable, type Readable } from './readable.ts'
 import { count } from './requests.ts'
+import { SessionLeases } from './session-leases.ts'
 
 /** How it stands with the signaling server. It is needed to find other members, not to stay in touch with them. */
 export type SignalingState =
@@ -36,6 +37,7 @@ export interface DatabaseParts {
   readonly clusterId: string
   readonly status: HostStatus
   readonly signaling: Readable<SignalingState>
+  readonly sessionTtlSeconds?: number | undefined
   /** Prometheus text: what the worker counts. */
   readonly metrics: () => Promise<string>
   /** Stops the member in good order and lets go of everything. */
@@ -55,7 +57,8 @@ export class Database extends Namespace<string> implements AsyncDisposable {
 
   /** By `open()` or `create()`. */
   constructor(parts: DatabaseParts) {
-    super(parts.connection, new KeySpace(new Uint8Array(), text()))
+    const { connection, sessionTtlSeconds } = parts
+    super(connection, new KeySpace(new Uint8Array(), text()), new SessionLeases(connection, sessionTtlSeconds))
     this.invite = parts.invite
     this.clusterId = parts.clusterId
     this.#connection = parts.connection

@@ -3,13 +3,13 @@ import type { Connection } from './connection.ts'
 import { grantLease, type Lease } from './lease.ts'
 import type { Abortable } from './namespace.ts'
 
-/** How long a crashed tab holds on to locks and seats taken under its session's lease. */
-const sessionTtlSeconds = 15
+/** How long a crashed tab holds on to what it holds with its shared lease. */
+const defaultTtlSeconds = 15
 
 export interface TenureOptions extends Abortable {
   /** Hold on to this lease, and leave it be afterwards. It can stand in each line only once. */
   readonly lease?: Lease
-  /** Have a lease of this length for this alone. Without either, the tab's one is shared, of 15 seconds. */
+  /** Have a lease of this length for this alone. Without either, the tab's own is shared. */
   readonly ttlSeconds?: number
 }
 
@@ -34,10 +34,12 @@ interface Slot {
  */
 export class SessionLeases {
   readonly #connection: Connection
+  readonly #ttlSeconds: number
   #slots: Slot[] = []
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, ttlSeconds: number = defaultTtlSeconds) {
     this.#connection = connection
+    this.#ttlSeconds = ttlSeconds
   }
 
   async take(line: string, options: TenureOptions): Promise<Tenure> {
@@ -62,7 +64,7 @@ export class SessionLeases {
   }
 
   #newSlot(): Slot {
-    const granting = grantLease(this.#connection, sessionTtlSeconds, {})
+    const granting = grantLease(this.#connection, this.#ttlSeconds, {})
     const slot: Slot = { granting, lease: null, lines: new Set() }
     this.#slots.push(slot)
     granting.then(

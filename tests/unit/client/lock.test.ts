@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest'
+import { text } from '../../../src/client/codec.ts'
 import { lease as leaseOf } from '../../../src/client/compare.ts'
 import { FlotillaError } from '../../../src/client/errors.ts'
+import { KeySpace } from '../../../src/client/keyspace.ts'
 import type { Lock } from '../../../src/client/lock.ts'
+import { Namespace } from '../../../src/client/namespace.ts'
 import { put, txn } from '../../../src/client/operations.ts'
+import { SessionLeases } from '../../../src/client/session-leases.ts'
 import { errorOf } from './fake-host.ts'
 import { settled, type Tab, Tabs, useTestTime } from './tabs.ts'
 
@@ -157,6 +161,15 @@ test('locks of one tab share a lease, and a second one is gone when it is not ne
   await (await again).unlock()
   await settled()
   expect(await leases()).toHaveLength(1)
+})
+
+test('the shared lease is as long as the tab wants it', async () => {
+  const { connection } = new Tabs().open()
+  const db = new Namespace(connection, new KeySpace(new Uint8Array(), text()), new SessionLeases(connection, 7))
+  const { key } = await db.lock('l')
+  const { lease = 0 } = (await db.get(key)) ?? {}
+  const timeToLive = await connection.read({ op: 'leaseTimeToLive', lease, keys: false }, false)
+  expect(timeToLive.grantedTtlSeconds).toBe(7)
 })
 
 test('a lease of its own ends with the lock', async () => {
