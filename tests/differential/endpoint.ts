@@ -25,6 +25,7 @@ export interface Endpoint {
 
 /** Nothing that is asked here takes longer on a server that works. */
 const callMsMax = 20_000
+const reconnectMs = 50
 
 export class GrpcEndpoint implements Endpoint {
   readonly name: string
@@ -40,6 +41,9 @@ export class GrpcEndpoint implements Endpoint {
       'grpc.max_send_message_length': -1,
       // Each endpoint a connection of its own, however many there are to one address.
       'grpc.use_local_subchannel_pool': 1,
+      // A server that is just starting is soon there.
+      'grpc.initial_reconnect_backoff_ms': reconnectMs,
+      'grpc.max_reconnect_backoff_ms': reconnectMs,
     })
   }
 
@@ -74,6 +78,13 @@ export class GrpcEndpoint implements Endpoint {
         stream.cancel()
       },
     }
+  }
+
+  /** Whether a connection comes about in time. */
+  isReachable(msMax: number): Promise<boolean> {
+    return new Promise(resolve => {
+      this.#client.waitForReady(Date.now() + msMax, error => resolve(error === undefined || error === null))
+    })
   }
 
   close(): void {

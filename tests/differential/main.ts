@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { loadProtocol, type Protocol } from './protocol.ts'
 import { type Difference, runSeed } from './run.ts'
-import { connectTo, etcdVersion, type Server, startEtcd, startGateway } from './servers.ts'
+import { comparedRelease, connectTo, etcdVersion, type Server, StartError, startEtcd, startGateway } from './servers.ts'
 
 const usage = `Does the same operations, drawn from a seed, to a real etcd and to the gateway, and compares every answer, every error and
 every watch stream. Each seed begins with a new etcd and a new gateway.
@@ -16,10 +16,11 @@ every watch stream. Each seed begins with a new etcd and a new gateway.
 
 Needs etcd (on Debian: apt-get install etcd-server). A difference is given with the operation, both answers, and the command
 that repeats it. The last line reads "N passed, N failed", seeds being what is counted; the exit code is 0 if nothing failed,
-1 if something did, 2 if the options make no sense, 3 if etcd is not installed.
+1 if something did, 2 if the options make no sense, 3 if etcd is not installed or a server does not
+start.
 `
 
-const exitCodes = { failed: 1, usage: 2, notInstalled: 3 } as const
+const exitCodes = { failed: 1, usage: 2, noServer: 3 } as const
 const progressEveryMs = 5_000
 
 interface Options {
@@ -39,10 +40,15 @@ async function main(): Promise<number> {
   const version = await etcdVersion()
   if (version === null) {
     process.stderr.write('etcd is not installed. On Debian: apt-get install etcd-server\n')
-    return exitCodes.notInstalled
+    return exitCodes.noServer
   }
   const { seed, seeds, operations, against } = options
   process.stdout.write(`etcd ${version} and ${against ?? 'the gateway'}, ${operations} operations a seed\n`)
+  if (!version.startsWith(comparedRelease)) {
+    process.stderr.write(
+      `The gateway answers as etcd ${comparedRelease}x: another release may differ without anything being wrong.\n`,
+    )
+  }
   const protocol = await loadProtocol()
   let failed = 0
   for (let at = seed; at < seed + seeds; at += 1) {
@@ -157,7 +163,7 @@ try {
   const isUsage =
     error instanceof UsageError ||
     (error instanceof Error && 'code' in error && `${error.code}`.startsWith('ERR_PARSE_ARGS'))
-  if (!isUsage) throw error
-  process.stderr.write(`${error.message} (see --help)\n`)
-  process.exitCode = exitCodes.usage
+  if (!isUsage && !(error instanceof StartError)) throw error
+  process.stderr.write(`${error.message}${isUsage ? ' (see --help)' : ''}\n`)
+  process.exitCode = isUsage ? exitCodes.usage : exitCodes.noServer
 }
