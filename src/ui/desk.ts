@@ -1,5 +1,5 @@
 import { derived, get, type Readable, writable } from 'svelte/store'
-import type { BoardStore } from './board/board-store.ts'
+import type { BoardStore, Settled, Unanswered } from './board/board-store.ts'
 import * as edits from './board/edits.ts'
 import {
   aboutKey,
@@ -15,7 +15,8 @@ import {
   type Pending,
 } from './board/model.ts'
 import { orderAt } from './board/order.ts'
-import { type Choices, conflictNotice, failureNotice, type Notice } from './notices.ts'
+import { redo } from './board/redo.ts'
+import { type Choices, conflictNotice, failureNotice, fromEarlier, type Notice } from './notices.ts'
 import { writeProblemOf } from './problems.ts'
 
 export interface PostedNotice extends Notice {
@@ -28,8 +29,21 @@ export interface Place {
   readonly index: number
 }
 
-/** More would only push the older ones out of sight. */
-const noticesMax = 4
+/** A card's text under a person's hands. */
+export interface Editing {
+  /** The card as it was when they began: what the edit is made against. */
+  readonly seen: Card
+  readonly draft: string
+}
+
+/** How many writes are not confirmed yet, and how many of them are kept on this device until they are. */
+export interface Waiting {
+  readonly writes: number
+  readonly kept: number
+}
+
+/** News beyond this go, the oldest first. What asks a question or holds somebody's words stays until it is answered. */
+const newsMax = 4
 
 /**
  * One person's desk: the board as they see it, the writes they have under way, and what they are told.
@@ -38,25 +52,47 @@ const noticesMax = 4
  */
 export class Desk {
   readonly board: Readable<Board>
-  /** Writes not yet confirmed. */
-  readonly waiting: Readable<number>
+  readonly waiting: Readable<Waiting>
+  /** Something would be lost if the page ended now. */
+  readonly atRisk: Readable<boolean>
   readonly #store: BoardStore
   readonly #pendings = writable<readonly Pending[]>([])
+  /** The latest that earlier lives wrote to a key, of what they have an answer to. */
+  readonly #lastWritten = new Map<string, BoardValue>()
+  readonly #editing = writable<Editing | null>(null)
   readonly #notices = writable<readonly PostedNotice[]>([])
   readonly #announcement = writable('')
   readonly #random: () => number
   readonly #choices: Choices = {
     edit: (theirs, yours) => this.editCard(theirs, yours),
     delete: theirs => this.deleteCard(theirs),
-    putBack: card => this.#restore(null, [card]),
+    putBack: card => this.#putBack(card),
+    renameBoard: (theirs, yours) => this.renameBoard(theirs, yours),
   }
   #nextId = 1
 
   constructor(store: BoardStore, random: () => number = Math.random) {
     this.#store = store
     this.#random = random
-    this.board = derived([store.live, this.#pendings], ([snapshot, pendings]) => buildBoard(snapshot, pendings))
-    this.waiting = derived(this.#pendings, pendings => pendings.filter(({ committed }) => committed === null).length)
+    const earlier = derived(store.unanswered, unanswered => unanswered.filter(({ earlier }) => earlier))
+    this.board = derived([store.live, earlier, this.#pendings], ([snapshot, earlier, pendings]) => {
+      return buildBoard(snapshot, [...earlier.map(pendingOf), ...pendings])
+    })
+    this.waiting = derived([store.unanswered, this.#pendings], ([unanswered, pendings]) => {
+      const kept = unanswered.filter(({ kept }) => kept).length
+      const earlier = unanswered.filter(({ earlier }) => earlier).length
+      return { writes: earlier + pendings.filter(({ committed }) => committed === null).length, kept }
+    })
+    this.atRisk = derived([store.unanswered, this.#notices], ([unanswered, notices]) => {
+      return unanswered.some(({ kept }) => !kept) || notices.some(holdsWords)
+    })
+    store.onSettled(settled => this.#onSettled(settled))
+    this.board.subscribe(board => this.#onBoard(board))
+  }
+
+  /** The one card whose text is being edited here, wherever on the board it is by now. */
+  get editing(): Readable<Editing | null> {
+    return this.#editing
   }
 
   get notices(): Readable<readonly PostedNotice[]> {
@@ -73,6 +109,28 @@ export class Desk {
     const value: CardValue = { list, text, order: orderAt(siblings, siblings.length, this.#random) }
     const id = randomId()
     this.#write([[cardKey(id), value]], text, () => edits.addCard(this.#store, id, value))
+  }
+
+  beginEditing(card: Card): void {
+    this.finishEditing()
+    if (card.modRevision === 0) this.#announce('This card is still being saved.')
+    else this.#editing.set({ seen: card, draft: card.text })
+  }
+
+  draft(text: string): void {
+    this.#editing.update(editing => editing && { ...editing, draft: text })
+  }
+
+  /** Saves what was typed. Without a text nothing is changed. */
+  finishEditing(): void {
+    const editing = get(this.#editing)
+    this.cancelEditing()
+    const text = editing?.draft.trim() ?? ''
+    if (editing !== null && text !== '') this.editCard(editing.seen, text)
+  }
+
+  cancelEditing(): void {
+    this.#editing.set(null)
   }
 
   editCard(seen: Card, text: string): void {
@@ -125,10 +183,11 @@ export class Desk {
     this.#write([[listKey(id), { title, order }]], title, () => edits.addList(this.#store, id, title, order))
   }
 
-  renameList(seen: List, title: string): void {
-    if (title === seen.title || seen.modRevision === 0) return
-    const value = { title, order: seen.order }
-    this.#write([[listKey(seen.id), value]], title, () => edits.renameList(this.#store, seen, title))
+  /** `seenTitle` is what it was called when its renamer began to type. */
+  renameList(list: List, seenTitle: string, title: string): void {
+    if (title === seenTitle || list.modRevision === 0) return
+    const value = { title, order: list.order }
+    this.#write([[listKey(list.id), value]], title, () => edits.renameList(this.#store, list, seenTitle, title))
   }
 
   moveList(seen: List, by: -1 | 1): void {
@@ -159,9 +218,11 @@ export class Desk {
     })
   }
 
-  renameBoard(title: string): void {
-    if (title === get(this.board).title) return
-    this.#write([[aboutKey, { title }]], title, () => edits.renameBoard(this.#store, title))
+  renameBoard(seenTitle: string, title: string): void {
+    if (title === seenTitle) return
+    const { title: now, titleRevision: modRevision } = get(this.board)
+    const board = { title: now ?? seenTitle, modRevision }
+    this.#write([[aboutKey, { title }]], title, () => edits.renameBoard(this.#store, board, seenTitle, title))
   }
 
   dismiss(id: number): void {
@@ -188,18 +249,57 @@ export class Desk {
     } catch (error) {
       this.#tell(failureNotice(writeProblemOf(error), text))
     }
-    // Confirmed writes stay in the picture until the live query shows them, or the card would jump back for a moment.
-    const seen = get(this.#store.live).revision
     this.#pendings.update(pendings =>
-      pendings
-        .map(pending => (pending.id === id ? { ...pending, committed: committed ?? 0 } : pending))
-        .filter(pending => pending.committed === null || pending.committed > seen),
+      pendings.map(pending => (pending.id === id ? { ...pending, committed: committed ?? 0 } : pending)),
     )
+    this.#forgetSeen()
+  }
+
+  /** Confirmed writes stay in the picture until the live query shows them, or the card would jump back for a moment. */
+  #forgetSeen(): void {
+    const seen = get(this.#store.live).revision
+    this.#pendings.update(pendings => pendings.filter(({ committed }) => committed === null || committed > seen))
+  }
+
+  /**
+   * An earlier life's write has its answer. If that is a no, its maker is told with their words in hand: nobody else will.
+   */
+  async #onSettled({ guards, writes, at, result }: Settled): Promise<void> {
+    const changes = new Map(writes.map(write => [write.key, write.kind === 'put' ? write.value : null]))
+    const lastWritten = new Map(this.#lastWritten)
+    for (const [key, value] of changes) {
+      if (value === null) this.#lastWritten.delete(key)
+      else this.#lastWritten.set(key, value)
+    }
+    if (result.kind === 'committed') {
+      this.#pendings.update(pendings => [...pendings, { id: this.#nextId++, changes, committed: result.revision }])
+      this.#forgetSeen()
+      return
+    }
+    const typed = [...changes.values()].map(wordsOf).find(words => words !== null) ?? null
+    try {
+      if (result.kind === 'failed') throw result.error
+      const outcome = await redo(this.#store, { guards, writes }, lastWritten)
+      if (outcome.kind === 'conflict') this.#tell(fromEarlier(at, conflictNotice(outcome.conflict, this.#choices)))
+    } catch (error) {
+      this.#tell(fromEarlier(at, failureNotice(writeProblemOf(error), typed)))
+    }
+  }
+
+  /** Somebody deleted the card whose text is being edited here: what was typed is offered back. */
+  #onBoard(board: Board): void {
+    const editing = get(this.#editing)
+    if (editing !== null && board.revision > 0 && !findCard(board, editing.seen.id)) this.finishEditing()
+  }
+
+  #putBack({ id, list, text, order }: Card): void {
+    const value = { list, text, order }
+    this.#write([[cardKey(id), value]], text, () => edits.putBack(this.#store, id, value))
   }
 
   #offerUndo(title: string, list: List | null, cards: readonly Card[]): void {
-    const undo = { label: 'Undo', run: () => this.#restore(list, cards) }
-    this.#tell({ tone: 'info', title, quotes: [], actions: [undo] })
+    const undo = { kind: 'do' as const, label: 'Undo', run: () => this.#restore(list, cards) }
+    this.#tell({ tone: 'info', context: null, title, quotes: [], actions: [undo] })
   }
 
   #restore(list: List | null, cards: readonly Card[]): void {
@@ -212,13 +312,33 @@ export class Desk {
   }
 
   #tell(notice: Notice): void {
-    this.#notices.update(notices => [...notices, { ...notice, id: this.#nextId++ }].slice(-noticesMax))
+    this.#notices.update(notices => {
+      const now = [...notices, { ...notice, id: this.#nextId++ }]
+      const news = now.filter(({ tone }) => tone === 'info')
+      return now.filter(one => !news.slice(0, -newsMax).includes(one))
+    })
   }
 
   #announce(text: string): void {
     this.#announcement.set(text)
   }
 }
+
+function pendingOf({ writes }: Unanswered): Pending {
+  return {
+    id: 0,
+    changes: new Map(writes.map(write => [write.key, write.kind === 'put' ? write.value : null])),
+    committed: null,
+  }
+}
+
+/** What a person typed, of what is written. */
+function wordsOf(value: BoardValue | null): string | null {
+  if (value === null) return null
+  return 'text' in value ? value.text : value.title
+}
+
+const holdsWords = ({ tone, quotes }: Notice) => tone !== 'info' && quotes.length > 0
 
 function brief(text: string): string {
   return text.length > 40 ? `${text.slice(0, 39)}…` : text

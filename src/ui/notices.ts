@@ -4,6 +4,8 @@ import type { Card } from './board/model.ts'
 /** Something to tell a person without getting in their way. */
 export interface Notice {
   readonly tone: 'info' | 'clash' | 'error'
+  /** Which write it is about, where that is not the one just made. */
+  readonly context: string | null
   readonly title: string
   readonly quotes: readonly Quote[]
   /** Any of them also ends the notice. */
@@ -15,16 +17,17 @@ export interface Quote {
   readonly text: string
 }
 
-export interface NoticeAction {
-  readonly label: string
-  run(): void
-}
+export type NoticeAction =
+  | { readonly kind: 'do'; readonly label: string; run(): void }
+  /** Where the browser does not allow it, the notice stays: what it holds is still needed. */
+  | { readonly kind: 'copy'; readonly label: string; readonly text: string }
 
 /** What a person may choose to do about a conflict. */
 export interface Choices {
   edit(theirs: Card, yours: string): void
   delete(theirs: Card): void
   putBack(card: Card): void
+  renameBoard(theirs: string, yours: string): void
 }
 
 /** Says what happened and shows both sides; the board already shows what is true. */
@@ -33,22 +36,22 @@ export function conflictNotice(conflict: Conflict, choices: Choices): Notice {
     case 'cardDeleted': {
       const card: Card = { ...conflict.mine, id: conflict.id, modRevision: 0, pending: false }
       return clash('Someone deleted this card meanwhile.', yours(card.text), [
-        { label: 'Put it back', run: () => choices.putBack(card) },
-        { label: 'Leave it deleted', run: () => {} },
+        { kind: 'do', label: 'Put it back', run: () => choices.putBack(card) },
+        { kind: 'do', label: 'Leave it deleted', run: () => {} },
       ])
     }
     case 'textChanged': {
       const quotes = [{ by: 'Theirs', text: conflict.theirs.text }, ...yours(conflict.yours)]
       return clash('Someone else changed this card meanwhile.', quotes, [
-        { label: 'Use mine', run: () => choices.edit(conflict.theirs, conflict.yours) },
-        { label: 'Keep theirs', run: () => {} },
+        { kind: 'do', label: 'Use mine', run: () => choices.edit(conflict.theirs, conflict.yours) },
+        { kind: 'do', label: 'Keep theirs', run: () => {} },
       ])
     }
     case 'changedBeforeDelete': {
       const quotes = [{ by: 'Theirs', text: conflict.theirs.text }]
       return clash('Not deleted: someone just changed this card.', quotes, [
-        { label: 'Delete anyway', run: () => choices.delete(conflict.theirs) },
-        { label: 'Keep it', run: () => {} },
+        { kind: 'do', label: 'Delete anyway', run: () => choices.delete(conflict.theirs) },
+        { kind: 'do', label: 'Keep it', run: () => {} },
       ])
     }
     case 'listDeleted':
@@ -57,21 +60,38 @@ export function conflictNotice(conflict: Conflict, choices: Choices): Notice {
       return clash(
         'Not done: someone just changed this list or a card. Have a look and try again.',
         yours(conflict.yours),
-        [],
+        copyAction(conflict.yours),
       )
+    case 'titleChanged': {
+      const quotes = [{ by: 'Theirs', text: conflict.theirs }, ...yours(conflict.yours)]
+      return clash('Someone else renamed this board meanwhile.', quotes, [
+        { kind: 'do', label: 'Use mine', run: () => choices.renameBoard(conflict.theirs, conflict.yours) },
+        { kind: 'do', label: 'Keep theirs', run: () => {} },
+      ])
+    }
     case 'busy':
-      return clash('Not done: others were changing the same thing. Try again.', [], [])
+      return clash(
+        'Not done: others were changing the same thing. Try again.',
+        yours(conflict.yours),
+        copyAction(conflict.yours),
+      )
   }
 }
 
 /** What a person typed is never lost with the write that carried it. */
 export function failureNotice(reason: { title: string; text: string }, typed: string | null): Notice {
   const quotes = typed === null ? [] : [{ by: 'Your text', text: typed }]
-  return { tone: 'error', title: `${reason.title}. ${reason.text}`, quotes, actions: copyAction(typed) }
+  return { tone: 'error', context: null, title: `${reason.title}. ${reason.text}`, quotes, actions: copyAction(typed) }
+}
+
+/** About a write that was made at `at` (by `Date.now()`), before the page was loaded. */
+export function fromEarlier(at: number, notice: Notice): Notice {
+  const time = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' }).format(at)
+  return { ...notice, context: `What you did before this page was loaded (${time})` }
 }
 
 function clash(title: string, quotes: readonly Quote[], actions: readonly NoticeAction[]): Notice {
-  return { tone: 'clash', title, quotes, actions }
+  return { tone: 'clash', context: null, title, quotes, actions }
 }
 
 function yours(text: string | null): Quote[] {
@@ -79,5 +99,5 @@ function yours(text: string | null): Quote[] {
 }
 
 function copyAction(text: string | null): NoticeAction[] {
-  return text === null ? [] : [{ label: 'Copy my text', run: () => void navigator.clipboard?.writeText(text) }]
+  return text === null ? [] : [{ kind: 'copy', label: 'Copy my text', text }]
 }

@@ -12,6 +12,33 @@ export interface BoardStore {
    * asked for. Rejects with an error that carries `code` and `outcome` (see `problems.ts`).
    */
   commit(txn: BoardTxn): Promise<Committed>
+  /** The item as it was at `revision`; null if it was not there, or that is forgotten. */
+  past(key: string, revision: Revision): Promise<BoardItem | null>
+  /** What the cluster has not answered yet, of this page and of its earlier lives, in the order it will happen. */
+  readonly unanswered: Readable<readonly Unanswered[]>
+  /** Tells, once each, what became of the writes of earlier lives, those that were heard of before this call included. */
+  onSettled(run: (settled: Settled) => void): () => void
+}
+
+/** A write on its way. */
+export interface Unanswered {
+  readonly writes: readonly Write[]
+  /** Kept on this device: it goes out even if this page ends now. */
+  readonly kept: boolean
+  /** Of a page that is gone: nobody waits for its `commit`. */
+  readonly earlier: boolean
+}
+
+export interface Settled {
+  readonly guards: readonly Guard[]
+  readonly writes: readonly Write[]
+  /** When it was asked for, by `Date.now()`. */
+  readonly at: number
+  readonly result:
+    | { readonly kind: 'committed'; readonly revision: Revision }
+    /** By a guard. */
+    | { readonly kind: 'refused' }
+    | { readonly kind: 'failed'; readonly error: unknown }
 }
 
 export interface BoardTxn {

@@ -4,16 +4,23 @@ import {
   createRevision,
   type Database,
   del,
+  FlotillaError,
   get,
   json,
   modRevision,
+  type PendingWrite,
   put,
+  type Readable,
+  type SettledWrite,
 } from '../../client/flotilla.ts'
-import type { BoardStore, BoardTxn, Guard, Write } from './board-store.ts'
+import type { BoardStore, BoardTxn, Guard, Settled, Unanswered, Write } from './board-store.ts'
+import { readTxn } from './written.ts'
 
-/** The board in a real database: everything lies under the prefix `board/`. */
+/** The board in a real database: everything lies under this prefix. */
+const prefix = 'board/'
+
 export function clientBoard(db: Database): BoardStore {
-  const board = db.namespace('board/', { codec: lenientJson })
+  const board = db.namespace(prefix, { codec: lenientJson })
   return {
     live: board.live({ prefix: '' }),
     async commit({ guards, writes, read }: BoardTxn) {
@@ -25,7 +32,45 @@ export function clientBoard(db: Database): BoardStore {
         .commit()
       return { succeeded, revision: header.revision, current: succeeded ? [] : responses }
     },
+    async past(key, revision) {
+      try {
+        return await board.get(key, { revision, serializable: true })
+      } catch (error) {
+        if (error instanceof FlotillaError && error.code === 'COMPACTED') return null
+        throw error
+      }
+    },
+    unanswered: mapped(db.pending, pending => pending.flatMap(unansweredOf)),
+    onSettled(run) {
+      const heard = new WeakSet<SettledWrite>()
+      return db.settled.subscribe(all => {
+        for (const settled of all) {
+          if (heard.has(settled)) continue
+          heard.add(settled)
+          const ours = settledOf(settled)
+          if (ours !== null) run(ours)
+        }
+      })
+    },
   }
+}
+
+function unansweredOf({ request, durable, fromEarlierLife }: PendingWrite): Unanswered[] {
+  const txn = readTxn(request, prefix, lenientJson.decode)
+  return txn === null ? [] : [{ writes: txn.writes, kept: durable, earlier: fromEarlierLife }]
+}
+
+function settledOf({ request, at, result }: SettledWrite): Settled | null {
+  const txn = readTxn(request, prefix, lenientJson.decode)
+  if (txn === null) return null
+  if (!result.ok) return { ...txn, at, result: { kind: 'failed', error: result.error } }
+  const { revision, response } = result
+  const refused = response.op === 'txn' && !response.succeeded
+  return { ...txn, at, result: refused ? { kind: 'refused' } : { kind: 'committed', revision } }
+}
+
+function mapped<T, U>(from: Readable<T>, map: (value: T) => U): Readable<U> {
+  return { subscribe: run => from.subscribe(value => run(map(value))) }
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type BoardStore, type BoardTxn, type Guard, txnOpsMax, type Write } from './board-store.ts'
+import { type BoardStore, type Guard, txnOpsMax, type Write } from './board-store.ts'
 import {
   aboutKey,
   type BoardItem,
@@ -6,8 +6,10 @@ import {
   type CardValue,
   cardKey,
   type List,
+  type ListValue,
   listKey,
   type Revision,
+  readAbout,
   readCard,
   readList,
 } from './model.ts'
@@ -31,8 +33,14 @@ export type Conflict =
   /** The list that the card was to be in is gone. */
   | { readonly kind: 'listDeleted'; readonly text: string }
   | { readonly kind: 'listChanged'; readonly yours: string | null }
-  /** Others kept changing the same thing; nothing was written. */
-  | { readonly kind: 'busy' }
+  /** The board's own title is not the one its renamer saw. */
+  | { readonly kind: 'titleChanged'; readonly theirs: string; readonly yours: string }
+  /** Others kept changing the same thing; nothing was written. `yours` is what was typed for it. */
+  | { readonly kind: 'busy'; readonly yours: string | null }
+
+/** What is known of it, which may be less than it is shown with. */
+type ListNow = Pick<List, 'id' | 'title' | 'order' | 'modRevision'>
+type BoardNow = { readonly title: string; readonly modRevision: Revision }
 
 /** How often a change is merged anew before it gives up: each time, someone else got in between. */
 const mergeAttemptsMax = 8
@@ -50,7 +58,7 @@ export async function addCard(store: BoardStore, id: string, card: CardValue): P
 }
 
 export function editCard(store: BoardStore, seen: Card, text: string): Promise<Outcome> {
-  return changeCard(store, seen, [], current => {
+  return changeCard(store, seen, [], text, current => {
     // Where it is does not matter to its text; but another's text is not overwritten unseen.
     if (current.text !== seen.text && current.text !== text)
       return { kind: 'textChanged', theirs: current, yours: text }
@@ -59,7 +67,7 @@ export function editCard(store: BoardStore, seen: Card, text: string): Promise<O
 }
 
 export function moveCard(store: BoardStore, seen: Card, list: string, order: string): Promise<Outcome> {
-  return changeCard(store, seen, [{ kind: 'exists', key: listKey(list) }], current => ({
+  return changeCard(store, seen, [{ kind: 'exists', key: listKey(list) }], null, current => ({
     list,
     order,
     text: current.text,
@@ -80,46 +88,56 @@ export async function deleteCard(store: BoardStore, seen: Card): Promise<Outcome
     if (theirs.text !== seen.text) return conflict({ kind: 'changedBeforeDelete', theirs })
     revision = theirs.modRevision
   }
-  return conflict({ kind: 'busy' })
+  return conflict({ kind: 'busy', yours: null })
 }
 
-/** Puts deleted cards back, and their list with them if it was deleted too. Whatever is there meanwhile stays. */
+/**
+ * Puts deleted cards back, and their list with them if it was deleted too. Whatever is there meanwhile stays. All of it is
+ * asked for at once: what waits for a quorum must not be cut in two by the end of this page.
+ */
 export async function restore(store: BoardStore, list: List | null, cards: readonly Card[]): Promise<Outcome> {
-  if (list) {
-    const value = { title: list.title, order: list.order }
-    await store.commit({
-      guards: [{ kind: 'missing', key: listKey(list.id) }],
-      writes: [{ kind: 'put', key: listKey(list.id), value }],
-      read: [],
-    })
-  }
-  let revision = 0
-  for (const card of cards) {
-    const value = { list: card.list, text: card.text, order: card.order }
-    const answer = await store.commit({
-      guards: [{ kind: 'missing', key: cardKey(card.id) }],
-      writes: [{ kind: 'put', key: cardKey(card.id), value }],
-      read: [],
-    })
-    revision = answer.revision
-  }
-  return done(revision)
+  const writes: Write[] = cards.map(({ id, list, text, order }) => {
+    return { kind: 'put', key: cardKey(id), value: { list, text, order } }
+  })
+  if (list) writes.unshift({ kind: 'put', key: listKey(list.id), value: { title: list.title, order: list.order } })
+  const answers = await Promise.all(
+    writes.map(write => {
+      return store.commit({ guards: [{ kind: 'missing', key: write.key }], writes: [write], read: [] })
+    }),
+  )
+  return done(Math.max(0, ...answers.map(({ revision }) => revision)))
+}
+
+/** Brings a deleted card back with a text that somebody typed, unless it is there again with another one. */
+export async function putBack(store: BoardStore, id: string, card: CardValue): Promise<Outcome> {
+  const answer = await store.commit({
+    guards: [{ kind: 'missing', key: cardKey(id) }],
+    writes: [{ kind: 'put', key: cardKey(id), value: card }],
+    read: [cardKey(id)],
+  })
+  const theirs = asCard(id, answer.current[0])
+  if (answer.succeeded || theirs?.text === card.text) return done(answer.revision)
+  return conflict(theirs ? { kind: 'textChanged', theirs, yours: card.text } : { kind: 'busy', yours: card.text })
 }
 
 export async function addList(store: BoardStore, id: string, title: string, order: string): Promise<Outcome> {
-  return await commit(store, {
+  const answer = await store.commit({
     guards: [{ kind: 'missing', key: listKey(id) }],
     writes: [{ kind: 'put', key: listKey(id), value: { title, order } }],
     read: [],
   })
+  return answer.succeeded ? done(answer.revision) : conflict({ kind: 'busy', yours: title })
 }
 
-export function renameList(store: BoardStore, seen: List, title: string): Promise<Outcome> {
-  return changeList(store, seen, current => (current.title === seen.title ? { ...current, title } : null), title)
+/** `seenTitle` is what it was called when its renamer began to type. */
+export function renameList(store: BoardStore, list: ListNow, seenTitle: string, title: string): Promise<Outcome> {
+  return changeList(store, list, title, current => {
+    return current.title === seenTitle || current.title === title ? { ...current, title } : null
+  })
 }
 
-export function moveList(store: BoardStore, seen: List, order: string): Promise<Outcome> {
-  return changeList(store, seen, current => ({ ...current, order }), null)
+export function moveList(store: BoardStore, list: ListNow, order: string): Promise<Outcome> {
+  return changeList(store, list, null, current => ({ ...current, order }))
 }
 
 /**
@@ -148,15 +166,35 @@ export async function deleteList(store: BoardStore, seen: List, asOf: Revision):
   }
 }
 
-export async function renameBoard(store: BoardStore, title: string): Promise<Outcome> {
-  return await commit(store, { guards: [], writes: [{ kind: 'put', key: aboutKey, value: { title } }], read: [] })
+/** As it is with a list's title. */
+export async function renameBoard(
+  store: BoardStore,
+  board: BoardNow,
+  seenTitle: string,
+  title: string,
+): Promise<Outcome> {
+  let current = board
+  for (let attempt = 0; attempt < mergeAttemptsMax; attempt++) {
+    if (current.title !== seenTitle && current.title !== title)
+      return conflict({ kind: 'titleChanged', theirs: current.title, yours: title })
+    const answer = await store.commit({
+      guards: [{ kind: 'unchanged', key: aboutKey, modRevision: current.modRevision }],
+      writes: [{ kind: 'put', key: aboutKey, value: { title } }],
+      read: [aboutKey],
+    })
+    if (answer.succeeded) return done(answer.revision)
+    const item = answer.current[0]
+    current = { title: readAbout(item?.value)?.title ?? seenTitle, modRevision: item?.modRevision ?? 0 }
+  }
+  return conflict({ kind: 'busy', yours: title })
 }
 
-/** Merges one change of a card into whatever the card is by now. */
-async function changeCard(
+/** Merges one change of a card into whatever the card is by now. `typed` is what must not be lost if that fails. */
+export async function changeCard(
   store: BoardStore,
   seen: Card,
   guards: readonly Guard[],
+  typed: string | null,
   merge: (current: Card) => CardValue | Conflict,
 ): Promise<Outcome> {
   let current = seen
@@ -171,39 +209,34 @@ async function changeCard(
     if (answer.succeeded) return done(answer.revision)
     const theirs = asCard(seen.id, answer.current[0])
     if (!theirs) return conflict({ kind: 'cardDeleted', id: seen.id, mine: merged })
-    if (guards.length > 0 && !answer.current[1]) return conflict({ kind: 'listDeleted', text: theirs.text })
+    if (guards.length > 0 && !answer.current[1]) return conflict({ kind: 'listDeleted', text: typed ?? theirs.text })
     current = theirs
   }
-  return conflict({ kind: 'busy' })
+  return conflict({ kind: 'busy', yours: typed })
 }
 
-async function changeList(
+export async function changeList(
   store: BoardStore,
-  seen: List,
-  merge: (current: { title: string; order: string }) => { title: string; order: string } | null,
-  yours: string | null,
+  list: ListNow,
+  typed: string | null,
+  merge: (current: ListValue) => ListValue | null,
 ): Promise<Outcome> {
-  let current: { title: string; order: string; modRevision: Revision } = seen
+  let current = list
   for (let attempt = 0; attempt < mergeAttemptsMax; attempt++) {
     const merged = merge({ title: current.title, order: current.order })
-    if (!merged) return conflict({ kind: 'listChanged', yours })
+    if (!merged) return conflict({ kind: 'listChanged', yours: typed })
     const answer = await store.commit({
-      guards: [{ kind: 'unchanged', key: listKey(seen.id), modRevision: current.modRevision }],
-      writes: [{ kind: 'put', key: listKey(seen.id), value: merged }],
-      read: [listKey(seen.id)],
+      guards: [{ kind: 'unchanged', key: listKey(list.id), modRevision: current.modRevision }],
+      writes: [{ kind: 'put', key: listKey(list.id), value: merged }],
+      read: [listKey(list.id)],
     })
     if (answer.succeeded) return done(answer.revision)
     const item = answer.current[0]
     const theirs = item ? readList(item.value) : null
-    if (!item || !theirs) return conflict({ kind: 'listChanged', yours })
-    current = { ...theirs, modRevision: item.modRevision }
+    if (!item || !theirs) return conflict({ kind: 'listChanged', yours: typed })
+    current = { ...theirs, id: list.id, modRevision: item.modRevision }
   }
-  return conflict({ kind: 'busy' })
-}
-
-async function commit(store: BoardStore, txn: BoardTxn): Promise<Outcome> {
-  const answer = await store.commit(txn)
-  return answer.succeeded ? done(answer.revision) : conflict({ kind: 'busy' })
+  return conflict({ kind: 'busy', yours: typed })
 }
 
 function asCard(id: string, item: BoardItem | null | undefined): Card | null {

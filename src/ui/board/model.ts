@@ -61,6 +61,8 @@ export interface List extends ListValue {
 export interface Board {
   readonly revision: Revision
   readonly title: string | null
+  /** Of the title; 0 while there is none. */
+  readonly titleRevision: Revision
   readonly lists: readonly List[]
   /** Cards whose list is gone. They are shown until someone moves or deletes them: nothing written is ever hidden. */
   readonly strays: readonly Card[]
@@ -74,7 +76,7 @@ export interface Pending {
   readonly committed: Revision | null
 }
 
-export const emptyBoard: Board = { revision: 0, title: null, lists: [], strays: [] }
+export const emptyBoard: Board = { revision: 0, title: null, titleRevision: 0, lists: [], strays: [] }
 
 interface Slot {
   readonly value: unknown
@@ -102,9 +104,13 @@ export function buildBoard(snapshot: Snapshot, pendings: readonly Pending[]): Bo
   const cardsByList = new Map<string, Card[]>()
   const lists: (ListValue & { id: string; modRevision: Revision; pending: boolean })[] = []
   let title: string | null = null
+  let titleRevision = 0
   for (const [key, { value, modRevision, pending }] of slots) {
     const [kind, id] = split(key)
-    if (kind === 'about') title = readAbout(value)?.title ?? title
+    if (kind === 'about') {
+      title = readAbout(value)?.title ?? title
+      titleRevision = modRevision
+    }
     if (kind === 'list') {
       const list = readList(value)
       if (list) lists.push({ ...list, id, modRevision, pending })
@@ -123,7 +129,8 @@ export function buildBoard(snapshot: Snapshot, pendings: readonly Pending[]): Bo
     cardsByList.delete(list.id)
     return { ...list, cards }
   })
-  return { revision: snapshot.revision, title, lists: built, strays: [...cardsByList.values()].flat().sort(byOrder) }
+  const strays = [...cardsByList.values()].flat().sort(byOrder)
+  return { revision: snapshot.revision, title, titleRevision, lists: built, strays }
 }
 
 export function findCard(board: Board, id: string): Card | undefined {

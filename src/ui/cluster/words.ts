@@ -1,3 +1,4 @@
+import type { Waiting } from '../desk.ts'
 import type { ClusterView, MemberLink, MemberRole, MemberView } from './view.ts'
 
 export type Tone = 'calm' | 'busy' | 'warn'
@@ -17,7 +18,10 @@ export function headlineOf(cluster: ClusterView | null, waitingWrites: number): 
     case 'electing':
       return { tone: 'busy', text: `The leader is gone. Choosing a new one…${waiting(waitingWrites)}` }
     case 'lost':
-      return { tone: 'warn', text: `Read-only for now: no majority reachable.${waiting(waitingWrites)}` }
+      return {
+        tone: 'warn',
+        text: `No majority reachable: what you write is sent when there is one.${waiting(waitingWrites)}`,
+      }
     case 'reached':
   }
   if (signaling === 'unavailable')
@@ -48,8 +52,24 @@ function joining(signaling: ClusterView['signaling']): Headline {
 }
 
 function waiting(writes: number): string {
-  if (writes === 0) return ' Your writes wait.'
+  if (writes === 0) return ''
   return writes === 1 ? ' Your write waits.' : ` Your ${number(writes)} writes wait.`
+}
+
+/** How it is with this tab's own writes. */
+export function waitingWords({ writes, kept }: Waiting): string {
+  if (writes === 0) return 'All saved'
+  if (kept === 0) return `${number(writes)} on the way`
+  return kept < writes
+    ? `${number(writes)} waiting, ${number(kept)} kept here`
+    : `${number(writes)} kept on this device`
+}
+
+/** What that means, and what happens next. */
+export function waitingHint({ writes, kept }: Waiting): string {
+  if (writes === 0) return 'A majority of the members has every change made here.'
+  if (kept < writes) return 'Not every change made here is safe yet: leave this page open for a moment.'
+  return 'Safe to close this page: what waits is sent, in order and once, when it is opened again and a majority is in reach.'
 }
 
 export function linkWords({ link, roundTrip }: Pick<MemberView, 'link' | 'roundTrip'>): string {

@@ -71,7 +71,10 @@ describe('editing a card', () => {
       store.before = again
     }
     store.before = again
-    expect(await edits.editCard(store, card('1'), 'mine')).toEqual({ kind: 'conflict', conflict: { kind: 'busy' } })
+    expect(await edits.editCard(store, card('1'), 'mine')).toEqual({
+      kind: 'conflict',
+      conflict: { kind: 'busy', yours: 'mine' },
+    })
     expect(stored('card/1')).toMatchObject({ text: 'first' })
   })
 })
@@ -154,10 +157,10 @@ describe('lists', () => {
 
   test('renaming one that someone moves keeps both; that someone renames shows it', async () => {
     store.before = () => store.write('list/a', { title: 'To do', order: 'z1' })
-    await edits.renameList(store, list('a'), 'Later')
+    await edits.renameList(store, list('a'), 'To do', 'Later')
     expect(stored('list/a')).toEqual({ title: 'Later', order: 'z1' })
     store.before = () => store.write('list/a', { title: 'Theirs', order: 'z1' })
-    expect(await edits.renameList(store, list('a'), 'Mine')).toMatchObject({
+    expect(await edits.renameList(store, list('a'), 'Later', 'Mine')).toMatchObject({
       conflict: { kind: 'listChanged', yours: 'Mine' },
     })
   })
