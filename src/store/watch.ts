@@ -160,6 +160,7 @@ class Reading {
   readonly #mvcc: Mvcc
   readonly #events = new Map<ChangeId, WatchEvent>()
   readonly #eventsWithPrevious = new Map<ChangeId, WatchEvent>()
+  #start: { readonly revision: Revision; readonly id: ChangeId } = { revision: 0, id: NO_CHANGE }
   changesLeft = DRAIN_CHANGES_MAX
 
   constructor(mvcc: Mvcc) {
@@ -174,7 +175,7 @@ class Reading {
     const { log, revision } = this.#mvcc
     let events: WatchEvent[] = []
     let last: Revision = 0
-    for (const id of changesFrom(this.#mvcc, watcher)) {
+    for (const id of this.#changesFrom(watcher)) {
       const modRevision = log.modRevision(id)
       if (modRevision !== last && this.changesLeft <= 0) {
         watcher.next = modRevision
@@ -196,6 +197,31 @@ class Reading {
     }
     watcher.next = Math.max(watcher.next, revision + 1)
     return 'synced'
+  }
+
+  /** What a watcher has yet to look at: a single key's changes are at hand, a range's have to be picked from the whole history. */
+  #changesFrom({ span, next }: Watcher): Iterable<ChangeId> {
+    return span.kind === 'key' ? this.#changesOfKey(span.key, next) : this.#changesOfAll(next)
+  }
+
+  *#changesOfAll(revision: Revision): Generator<ChangeId> {
+    const { log } = this.#mvcc
+    // Those woken by the same write begin at the same place.
+    if (this.#start.revision !== revision) this.#start = { revision, id: log.firstAtOrAfter(revision) }
+    for (let { id } = this.#start; id < log.end; id++) yield id
+  }
+
+  *#changesOfKey(key: string, revision: Revision): Generator<ChangeId> {
+    const { log } = this.#mvcc
+    const slot = this.#mvcc.slotOf(key)
+    const newest = slot === undefined ? NO_CHANGE : this.#mvcc.newestOf(slot)
+    if (newest === NO_CHANGE || log.modRevision(newest) < revision) return
+    let oldest: ChangeId | undefined = log.oldestAfter(revision - 1, newest)
+    while (oldest !== undefined) {
+      const page: ChangeId[] = log.between(oldest, newest, KEY_PAGE_CHANGES + 1)
+      oldest = page.length > KEY_PAGE_CHANGES ? page.pop() : undefined
+      yield* page
+    }
   }
 
   #isWanted({ puts, deletes, span }: Watcher, id: ChangeId): boolean {
@@ -225,23 +251,5 @@ class Reading {
     if (revision < this.#mvcc.compactRevision) return null
     const state = this.#mvcc.at(slot, revision)
     return state === NOTHING ? null : this.#mvcc.keyValue(slot, state)
-  }
-}
-
-/** The changes that a watcher has yet to look at: a single key's are at hand, a range's have to be picked from the whole history. */
-function* changesFrom(mvcc: Mvcc, { span, next }: Watcher): Generator<ChangeId> {
-  const { log } = mvcc
-  if (span.kind === 'range') {
-    for (let id = log.firstAtOrAfter(next); id < log.end; id++) yield id
-    return
-  }
-  const slot = mvcc.slotOf(span.key)
-  const newest = slot === undefined ? NO_CHANGE : mvcc.newestOf(slot)
-  if (newest === NO_CHANGE || log.modRevision(newest) < next) return
-  let oldest: ChangeId | undefined = log.oldestAfter(next - 1, newest)
-  while (oldest !== undefined) {
-    const page: ChangeId[] = log.between(oldest, newest, KEY_PAGE_CHANGES + 1)
-    oldest = page.length > KEY_PAGE_CHANGES ? page.pop() : undefined
-    yield* page
   }
 }
