@@ -244,3 +244,42 @@ test('when a snapshot takes the place of the state, watchers get what it has and
   store.install(ahead.snapshot())
   expect(drain()).toEqual({ 1: ['compacted at 5'], 2: ['compacted at 5'] })
 })
+
+test('a watch far behind is given its history in several drains, whole revisions each, and others in between', () => {
+  const rounds = 1_000
+  const perRound = 120
+  for (let i = 0; i < rounds; i++) {
+    writer.ok(txn(Array.from({ length: perRound }, (_, key) => put(`all/${key}`, String(i)))))
+  }
+  writer.ok(put('rare', '1'))
+  store.watch(1, watch('r', 's', { startRevision: 1 }))
+  store.watch(2, watch('all/7', null, { startRevision: rounds }))
+  expect(store.drainWatches()).toEqual([])
+  expect(store.hasWatchWork).toBe(true)
+  expect(store.progressOf(1)).toBeNull()
+  expect(drain()).toEqual({
+    1: [`${rounds + 2}: put rare=1`],
+    2: [`${rounds}: put all/7=998`, `${rounds + 1}: put all/7=999`],
+  })
+  expect(store.hasWatchWork).toBe(false)
+})
+
+test('how far a watch is: up to now when it has everything, unknown while it lags, waits or does not exist', () => {
+  store.watch(1, watch('a'))
+  expect(store.progressOf(1)).toBe(1)
+  expect(store.progressOf(2)).toBeNull()
+  writer.ok(put('a', '1'))
+  expect(store.progressOf(1)).toBeNull()
+  drain()
+  expect(store.progressOf(1)).toBe(2)
+  // What it does not want counts as given.
+  writer.ok(put('b', '1'))
+  expect(store.progressOf(1)).toBe(3)
+  for (let i = 0; i < WATCH_INITIAL_CREDIT_BATCHES; i++) writer.ok(put('a', String(i)))
+  drain()
+  expect(store.progressOf(1)).toBeNull()
+  store.credit(1, 1)
+  expect(store.progressOf(1)).toBeNull()
+  drain()
+  expect(store.progressOf(1)).toBe(store.revision)
+})
