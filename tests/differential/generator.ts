@@ -10,7 +10,7 @@ import type { World } from './world.ts'
 const ttlSecondsMin = 1_000
 /** etcd's longest. */
 const ttlSecondsMax = 9_000_000_000
-const readsInARowMax = 12
+const readsInARowMax = 8
 const reads: ReadonlySet<Kind> = new Set(['range', 'timeToLive', 'leases'])
 
 /** Draws the operations of a seed, one after the other. What they are depends on the seed and on the answers so far. */

@@ -40,22 +40,23 @@ export interface Mix {
   readonly oddChance: number
 }
 
+/** Reads (`range`, `timeToLive`, `leases`) come in rows, so there are several times as many of them as these numbers say. */
 const usualWeights: Readonly<Record<Kind, number>> = {
-  range: 30,
+  range: 10,
   put: 25,
-  delete: 7,
-  txn: 22,
-  compact: 0.4,
+  delete: 6,
+  txn: 25,
+  compact: 0.5,
   grant: 2.5,
   shortGrant: 0.2,
   revoke: 1,
   keepAlive: 2,
-  timeToLive: 3,
-  leases: 1,
-  watch: 1.6,
-  cancelWatch: 0.8,
+  timeToLive: 1,
+  leases: 0.2,
+  watch: 3,
+  cancelWatch: 1.2,
   progress: 0.4,
-  endStream: 0.1,
+  endStream: 0.15,
   tooLarge: 0.1,
 }
 
@@ -77,7 +78,7 @@ export function drawMix(random: Random): Mix {
     txnOperationsMax: random.pick([2, 4, 4, 8, 20]),
     optionChance: random.pick([0.05, 0.2, 0.4]),
     carelessChance: random.pick([0, 0.1, 0.5]),
-    oddChance: random.pick([0, 0.01, 0.05]),
+    oddChance: random.pick([0, 0.01, 0.03]),
   }
 }
 
