@@ -16,10 +16,12 @@ type Refusal = Extract<Turn['responses'][number]['response'], { ok: false }>
 /** The worker's end of the data port: remembers what the page posted and answers as the test says. */
 export class FakeHost {
   readonly posted: ToHost[] = []
-  readonly connection = new Connection()
+  readonly connection: Connection
 
-  constructor() {
-    this.connection.attach(message => this.posted.push(message))
+  /** Of a new connection, or of one that had another worker before. */
+  constructor(connection: Connection = new Connection()) {
+    this.connection = connection
+    connection.attach(message => this.posted.push(message))
   }
 
   messages<K extends ToHost['type']>(type: K): Posted<K>[] {
