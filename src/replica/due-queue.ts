@@ -11,10 +11,6 @@ export class DueQueue {
   readonly #heap: Due[] = []
   readonly #places = new Map<number, number>()
 
-  get size(): number {
-    return this.#heap.length
-  }
-
   /** Adds the id, or moves it to another time. */
   set(id: number, at: number): void {
     const place = this.#places.get(id)

@@ -65,8 +65,8 @@ export const defaultReplicaOptions: ReplicaOptions = {
   snapshotTicksMax: 30 * ticksPerSecond,
   compactionBytesMin: 4 * 1024 * 1024,
   compactionTrailingEntries: 1_000,
-  snapshotStepChanges: 20_000,
-  scrubStepChanges: 20_000,
+  snapshotStepChanges: 10_000,
+  scrubStepChanges: 10_000,
   // etcd's is five minutes; tabs change leaders more often than servers do.
   leaseCheckpointTicks: 60 * ticksPerSecond,
   // At a write a second, close to three hours for a sleeping tab to take up its watches where they were; at a KiB a value, some

@@ -47,10 +47,6 @@ export class Snapshots {
     this.#made = made
   }
 
-  get isMaking(): boolean {
-    return this.#making !== null
-  }
-
   /** Begins one, unless one is being made or none can be. */
   begin(): void {
     const metadata = this.#source.position()

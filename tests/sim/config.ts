@@ -141,7 +141,7 @@ function drawReplicaOptions(random: Random, slow: boolean): ReplicaOptions {
     ...defaultReplicaOptions,
     autoCompaction,
     // A history that nobody compacts would take too long in small steps.
-    snapshotStepChanges: random.pick([autoCompaction.kind === 'off' ? 500 : 5, 50, 20_000] as const),
+    snapshotStepChanges: random.pick([autoCompaction.kind === 'off' ? 500 : 5, 50, 10_000] as const),
     electionTicks: random.integer(10, 20),
     heartbeatTicks: random.integer(1, 3),
     appendBytesMax: random.pick([slow ? 8_000 : 300, 4_000, 256 * 1024] as const),
@@ -151,7 +151,7 @@ function drawReplicaOptions(random: Random, slow: boolean): ReplicaOptions {
     snapshotTicksMax: random.integer(20, 100),
     compactionBytesMin: random.pick([500, 3_000, 20_000, 4 * 1024 * 1024] as const),
     compactionTrailingEntries: random.pick([0, 1, 10, 100] as const),
-    scrubStepChanges: random.pick([1, 20, 20_000] as const),
+    scrubStepChanges: random.pick([1, 20, 10_000] as const),
     leaseCheckpointTicks: random.pick([10, 40, 1_200] as const),
     membership: {
       ...defaultReplicaOptions.membership,
