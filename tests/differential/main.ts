@@ -20,7 +20,7 @@ that repeats it. The last line reads "N passed, N failed", seeds being what is c
 start.
 `
 
-const exitCodes = { failed: 1, usage: 2, noServer: 3 } as const
+const exitCodes = { failed: 1, usage: 2, noServer: 3, interrupted: 130 } as const
 const progressEveryMs = 5_000
 
 interface Options {
@@ -156,6 +156,9 @@ function positive(name: string, value: string): number {
   if (Number.isSafeInteger(number) && number > 0) return number
   throw new UsageError(`--${name} takes a positive whole number, not ${JSON.stringify(value)}`)
 }
+
+// By way of an exit, so that the servers end as well.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(exitCodes.interrupted))
 
 try {
   process.exitCode = await main()

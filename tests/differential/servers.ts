@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { accessSync, constants, rmSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -52,7 +52,7 @@ export async function startEtcd(name: string, protocol: Protocol): Promise<Serve
     // Whoever set these meant another etcd.
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ETCD_'))),
   })
-  return started(name, `${client}`, child, protocol, () => rm(folder, { recursive: true, force: true }))
+  return started(name, `${client}`, child, protocol, () => rmSync(folder, { recursive: true, force: true }))
 }
 
 /** The gateway as people run it, in a process of its own. */
@@ -63,7 +63,7 @@ export async function startGateway(protocol: Protocol): Promise<Server> {
     cwd: root,
     stdio: ['ignore', 'ignore', 'pipe'],
   })
-  return started('gateway', `127.0.0.1:${port}`, child, protocol, async () => {})
+  return started('gateway', `127.0.0.1:${port}`, child, protocol, () => {})
 }
 
 /** A server that runs already. It must be as empty as a new one. */
@@ -82,7 +82,7 @@ async function started(
   address: string,
   child: ChildProcess,
   protocol: Protocol,
-  clean: () => Promise<void>,
+  clean: () => void,
 ): Promise<Server> {
   const endpoint = new GrpcEndpoint(name, address, protocol)
   let words = ''
@@ -93,6 +93,12 @@ async function started(
     words += error.message
   })
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined
+  // Should this process end before it has stopped the server, the server ends with it.
+  const abandon = () => {
+    child.kill('SIGKILL')
+    clean()
+  }
+  process.once('exit', abandon)
   const server: Server = {
     endpoint,
     address,
@@ -104,7 +110,8 @@ async function started(
         child.kill('SIGKILL')
         await exit
       }
-      await clean()
+      process.off('exit', abandon)
+      clean()
     },
   }
   const ended = once(child, 'exit').then(
