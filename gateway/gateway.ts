@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { createServer } from 'node:net'
+import type { Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js'
 import { DEFAULT_STORE_OPTIONS } from '../src/store/limits.ts'
@@ -8,6 +7,7 @@ import { Cluster } from './cluster.ts'
 import type { Endpoint } from './endpoint.ts'
 import { kvService } from './kv.ts'
 import { leaseService } from './lease.ts'
+import { type Listener, listen, PlainConnection } from './listener.ts'
 import { maintenanceService } from './maintenance.ts'
 import { clusterService } from './members.ts'
 import { loadServices, type ServiceName } from './protocol.ts'
@@ -17,6 +17,7 @@ import { progressNotifyMs, watchService } from './watch.ts'
 const receivedBytesMax = DEFAULT_STORE_OPTIONS.requestBytesMax + 512 * 1024
 /** A first election takes a few ticks. */
 const electionMsMax = 10_000
+const portMax = 65_535
 
 export interface GatewayOptions {
   /** Of the first member; the others listen on the next ones, or if these are taken, on any. 0: all on any. */
@@ -29,7 +30,7 @@ export interface GatewayOptions {
 }
 
 export interface Gateway {
-  /** `host:port` of the first member, and of all three. */
+  /** `host:port` of the first member, and of all three; `localhost` where they listen on all addresses. */
   readonly address: string
   readonly addresses: readonly string[]
   readonly cluster: Cluster
@@ -50,30 +51,29 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const { host, port, tls } = options
   const credentials = credentialsFor(tls)
   const services = await loadServices()
-  if (port !== 0) await assertFree(host, port)
   const cluster = new Cluster()
-  const servers: Server[] = []
+  const listeners: Listener[] = []
+  const servers = cluster.members.map(newServer)
   const clients = cluster.members.map(member => new Client(member))
   const close = async () => {
     for (const client of clients) client.stop()
     for (const server of servers) server.forceShutdown()
+    for (const listener of listeners) listener.close()
     await cluster.stop()
   }
   try {
-    const addresses: string[] = []
-    for (const at of cluster.members.keys()) {
-      const server = new Server({
-        'grpc.max_receive_message_length': receivedBytesMax,
-        'grpc.max_send_message_length': -1,
-      })
-      servers.push(server)
-      const wanted = port === 0 || (at > 0 && !(await isFree(host, port + at))) ? 0 : port + at
-      addresses.push(hostAndPort(host, await bind(server, hostAndPort(host, wanted), credentials)))
+    for (const server of servers) {
+      const injector = server.createConnectionInjector(credentials)
+      const accept = (socket: Socket) =>
+        injector.injectConnection(tls === undefined ? new PlainConnection(socket) : socket)
+      listeners.push(await listenAt(host, port, listeners.length, accept))
     }
+    const addresses = listeners.map(listener => hostAndPort(host, listener.port))
+    const urls = addresses.map(address => `${tls === undefined ? 'http' : 'https'}://${address}`)
     for (const [at, client] of clients.entries()) {
       const [member, server] = [cluster.members[at], servers[at]]
       if (member === undefined || server === undefined) throw new Error('assertion failed: a client without a member')
-      serve(server, services, { cluster, member, client }, addresses, options.progressNotifyMs ?? progressNotifyMs)
+      serve(server, services, { cluster, member, client }, urls, options.progressNotifyMs ?? progressNotifyMs)
     }
     const haveLeader = () => cluster.members.every(({ status }) => status.leader !== 0)
     if (!(await cluster.until(haveLeader, electionMsMax))) throw new Error('the members elected no leader')
@@ -86,17 +86,21 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
+function newServer(): Server {
+  return new Server({ 'grpc.max_receive_message_length': receivedBytesMax, 'grpc.max_send_message_length': -1 })
+}
+
 function serve(
   server: Server,
   services: Record<ServiceName, ServiceDefinition>,
   endpoint: Endpoint,
-  addresses: readonly string[],
+  urls: readonly string[],
   notifyMs: number,
 ): void {
   server.addService(services.KV, kvService(endpoint))
   server.addService(services.Watch, watchService(endpoint, { progressNotifyMs: notifyMs }))
   server.addService(services.Lease, leaseService(endpoint))
-  server.addService(services.Cluster, clusterService(endpoint, addresses))
+  server.addService(services.Cluster, clusterService(endpoint, urls))
   server.addService(services.Maintenance, maintenanceService(endpoint))
 }
 
@@ -111,26 +115,14 @@ function credentialsFor(tls: GatewayOptions['tls']): ServerCredentials {
   return ServerCredentials.createSsl(null, [{ cert_chain: tls.cert, private_key: tls.key }])
 }
 
-function bind(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, port) => (error === null ? resolve(port) : reject(error)))
-  })
-}
-
-/** gRPC says only in prose why it cannot listen, so the system is asked first. */
-async function assertFree(host: string, port: number): Promise<void> {
-  const probe = createServer().listen({ host, port, exclusive: true })
-  await once(probe, 'listening')
-  await new Promise(resolve => probe.close(resolve))
-}
-
-function isFree(host: string, port: number): Promise<boolean> {
-  return assertFree(host, port).then(
-    () => true,
-    () => false,
-  )
+/** The first member's port is as wanted, or it is an error; the others' are the next ones, or where those are taken, any. */
+async function listenAt(host: string, port: number, at: number, accept: (socket: Socket) => void): Promise<Listener> {
+  if (port === 0 || at === 0) return listen(host, port, accept)
+  if (port + at > portMax) return listen(host, 0, accept)
+  return listen(host, port + at, accept).catch(() => listen(host, 0, accept))
 }
 
 function hostAndPort(host: string, port: number): string {
+  if (host === '::' || host === '0.0.0.0') return `localhost:${port}`
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

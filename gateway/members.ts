@@ -2,13 +2,12 @@ import { type Endpoint, headerOf, unary } from './endpoint.ts'
 import type * as wire from './wire.ts'
 
 /** Of etcd's service `Cluster`, the list of members. They are fixed, and have no peer URLs: they are in one process. */
-export function clusterService(endpoint: Endpoint, addresses: readonly string[]) {
+export function clusterService(endpoint: Endpoint, urls: readonly string[]) {
   const members = endpoint.cluster.members.map((member, at) => ({
     ID: member.id,
     name: `m${at + 1}`,
     peerURLs: [],
-    // Without `http://`: etcdctl 3.4 would make it part of the `:authority` that it sends, and Node's HTTP/2 refuse that.
-    clientURLs: addresses.slice(at, at + 1),
+    clientURLs: urls.slice(at, at + 1),
     isLearner: false,
   }))
   return {

@@ -111,10 +111,12 @@ function servedByGateway(): void {
   test('member list and endpoint status show three members, one of which leads', async () => {
     const members = linesOf(await run('member', 'list')).map(line => line.split(', '))
     expect(members.map(([, state, name, , url, learner]) => [state, name, url, learner])).toEqual(
-      gateway.addresses.map((address, at) => ['started', `m${at + 1}`, address, 'false']),
+      gateway.addresses.map((address, at) => ['started', `m${at + 1}`, `http://${address}`, 'false']),
     )
     const statuses = JSON.parse(await run('endpoint', 'status', '--cluster', '-w', 'json'))
-    expect(statuses.map((status: { Endpoint: string }) => status.Endpoint)).toEqual(gateway.addresses)
+    expect(statuses.map((status: { Endpoint: string }) => status.Endpoint)).toEqual(
+      gateway.addresses.map(address => `http://${address}`),
+    )
     const ids = statuses.map(({ Status }: { Status: { header: { member_id: number } } }) => Status.header.member_id)
     expect(ids.map((id: number) => id.toString(16))).toEqual(members.map(([id]) => id))
     const leaders = new Set(statuses.map(({ Status }: { Status: { leader: number } }) => Status.leader))
