@@ -6,6 +6,7 @@ import { mount, tick } from 'svelte'
 import { readable, writable } from 'svelte/store'
 import { type DatabaseStatus, FlotillaError } from '../../src/client/flotilla.ts'
 import App from '../../src/ui/App.svelte'
+import type { Card } from '../../src/ui/board/model.ts'
 import { seed } from '../../src/ui/board/seed.ts'
 import { Desk } from '../../src/ui/desk.ts'
 import { problemOf } from '../../src/ui/problems.ts'
@@ -129,8 +130,8 @@ async function open(status: DatabaseStatus, act: (stage: Stage) => unknown = () 
 const failed = (...[code, message]: ConstructorParameters<typeof FlotillaError>): Promise<Session> =>
   Promise.resolve({ kind: 'failed', problem: problemOf(new FlotillaError(code, message)) })
 
-function card(desk: Desk, id: string) {
-  let found = null
+function card(desk: Desk, id: string): Card {
+  let found: Card | null = null
   desk.board.subscribe(({ lists }) => {
     found = lists.flatMap(({ cards }) => cards).find(candidate => candidate.id === id) ?? null
   })()
@@ -162,6 +163,38 @@ const states: Record<string, () => Promise<Session>> = {
       const gone = card(desk, 'done-1')
       board.write('card/done-1', null)
       desk.editCard(gone, 'Found a board that needs no server at all')
+    }),
+  'changed-meanwhile': () =>
+    open(three, ({ board, desk }) => {
+      desk.beginEditing(card(desk, 'doing-1'))
+      desk.draft('Looking around, then lunch')
+      const [value] = board.board().lists[1]?.cards ?? []
+      board.write('card/doing-1', { ...value, text: 'Looking around, with Ada, who knows the place and its ways' })
+    }),
+  'pending-after-reload': () =>
+    open(offline, ({ board }) => {
+      const edited = {
+        list: 'todo',
+        order: 'V1',
+        text: 'Drag this card, or move it with the keys (edited before the reload)',
+      }
+      const added = { list: 'doing', order: 'z1', text: 'Written on the train, before the page was reloaded' }
+      board.unanswered.set([
+        { writes: [{ kind: 'put', key: 'card/todo-2', value: edited }], kept: true, earlier: true },
+        { writes: [{ kind: 'put', key: 'card/new', value: added }], kept: true, earlier: true },
+        { writes: [{ kind: 'delete', key: 'card/done-1' }], kept: true, earlier: true },
+      ])
+    }),
+  'conflict-after-reload': () =>
+    open(three, async ({ board, desk }) => {
+      const seen = card(desk, 'doing-1')
+      const { list, order, modRevision } = seen
+      board.write('card/doing-1', { list, order, text: 'Looking around, with Ada' })
+      board.settle({
+        guards: [{ kind: 'unchanged', key: 'card/doing-1', modRevision }],
+        writes: [{ kind: 'put', key: 'card/doing-1', value: { list, order, text: 'Looking around, on the train' } }],
+      })
+      await new Promise<void>(resolve => desk.notices.subscribe(notices => notices[0] && resolve()))
     }),
   'too-large': () =>
     open(three, ({ board, desk }) => {
