@@ -5,7 +5,7 @@ import { FlotillaError } from './errors.ts'
 
 /** One worker and its ports, as the page holds them. */
 export interface WorkerHost {
-  readonly control: Pick<Comlink.Remote<HostControl>, 'open' | 'status' | 'metrics' | 'close'>
+  readonly control: HostControl
   readonly post: (message: ToHost) => void
   /** The page's end of the port for data channels. */
   readonly links: MessagePort

@@ -19,8 +19,9 @@ export class IdbOutbox implements OutboxStore {
 
   /** Errors: `CORRUPT`. */
   static async open(database: Database): Promise<IdbOutbox> {
-    const store = database.transaction(['outbox'], 'readonly').objectStore('outbox')
-    const [batches, values] = await Promise.all([store.getAllKeys(), store.getAll()])
+    const transaction = database.transaction(['outbox'], 'readonly')
+    const store = transaction.objectStore('outbox')
+    const [batches, values] = await Promise.all([store.getAllKeys(), store.getAll(), transaction.done])
     const stored = batches.map((batch, i) => ({ batch, value: values[i] }))
     const { layout, recovered } = OutboxLayout.recover(stored)
     return new IdbOutbox(database, layout, recovered)

@@ -142,10 +142,7 @@ for (const end of ['reload', 'SIGKILL'] as const) {
   })
 }
 
-test('a write that is not to be queued fails at once, and one under way is in doubt', async ({
-  launchChromium,
-  server,
-}) => {
+test('without a quorum a write that is not to be queued fails at once', async ({ launchChromium, server }) => {
   const { tab } = await strand(launchChromium, server)
   const refused = await tab.page.evaluate(() =>
     db()

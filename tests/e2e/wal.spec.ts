@@ -1,6 +1,7 @@
 // The page's globals, for the functions that run in it.
 import type {} from '../pages/wal-contract.ts'
 import { walCases } from '../unit/wal/contract.ts'
+import { outboxCases } from '../unit/wal/outbox-contract.ts'
 import { expect, test } from './fixtures.ts'
 
 test.beforeEach(async ({ page, pageUrl }) => {
@@ -43,6 +44,76 @@ test.describe('the contract of every log, over IndexedDB', () => {
   }
 })
 
+test.describe('the contract of every outbox store, over IndexedDB', () => {
+  for (const { name } of outboxCases) {
+    test(name, async ({ page }) => {
+      await page.evaluate(name => window.runOutboxContract(name), name)
+    })
+  }
+})
+
+test('a database made before there was an outbox is given one, and keeps its log', async ({ page }) => {
+  const found = await page.evaluate(async () => {
+    const { clusterId, filled, openRaw, openWal, outboxEntry } = window.wal
+    const identity = { clusterId, member: 1 }
+    await (await filled(1, 3)).close()
+    const name = `flotilla/${clusterId}/1`
+    const stores = ['meta', 'records', 'snapshot'] as const
+    const read = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result)
+        request.onerror = () => reject(request.error)
+      })
+    const database = await openRaw(name)
+    const contents = await Promise.all(
+      stores.map(async store => {
+        const source = database.transaction(store).objectStore(store)
+        const [keys, values] = await Promise.all([read(source.getAllKeys()), read(source.getAll())])
+        return { store, keys, values }
+      }),
+    )
+    database.close()
+    await read(indexedDB.deleteDatabase(name))
+    const opening = indexedDB.open(name, 1)
+    opening.onupgradeneeded = () => {
+      for (const { store, keys, values } of contents) {
+        const made = opening.result.createObjectStore(store)
+        for (const [i, key] of keys.entries()) made.put(values[i], key)
+      }
+    }
+    ;(await read(opening)).close()
+
+    const upgraded = await openWal(identity)
+    await upgraded.outbox.change({ added: [outboxEntry(1)], removed: [] })
+    const result = { entries: upgraded.recovered.entries.length, outbox: upgraded.outbox.recovered.length }
+    await upgraded.close()
+    return { ...result, again: (await openWal(identity)).outbox.recovered.length }
+  })
+  expect(found).toEqual({ entries: 3, outbox: 0, again: 1 })
+})
+
+test('the writes of a member that was removed go to a new one, and the old one is deleted', async ({ page }) => {
+  const found = await page.evaluate(async () => {
+    const { bequeath, listMembers, newMember, openWal, outboxEntry } = window.wal
+    const clusterId = 'heirs'
+    const removed = await newMember(clusterId, 'join')
+    const entries = [outboxEntry(1), outboxEntry(2)]
+    await removed.outbox.change({ added: entries, removed: [] })
+    const heir = await bequeath(clusterId, removed, entries)
+    const members = await listMembers(clusterId)
+    if (heir === null) throw new Error('there was something to give')
+    const { outbox } = await openWal({ clusterId, member: heir })
+    const alone = await newMember(clusterId, 'join')
+    return {
+      heirs: members.map(member => member === heir),
+      seqs: outbox.recovered.map(({ command }) => command.seq),
+      ofNothing: await bequeath(clusterId, alone, []),
+      left: (await listMembers(clusterId)).length,
+    }
+  })
+  expect(found).toEqual({ heirs: [true], seqs: [1, 2], ofNothing: null, left: 1 })
+})
+
 test('the same in Firefox: the contract, and nothing durable behind a write that failed', async ({
   launchFirefox,
   pageUrl,
@@ -52,6 +123,9 @@ test('the same in Firefox: the contract, and nothing durable behind a write that
   await page.waitForFunction(() => 'runWalContract' in window)
   for (const { name } of walCases) {
     await test.step(name, () => page.evaluate(name => window.runWalContract(name), name))
+  }
+  for (const { name } of outboxCases) {
+    await test.step(name, () => page.evaluate(name => window.runOutboxContract(name), name))
   }
   for (const failing of [1, 3, 5]) expect(await page.evaluate(failOneOfFive, failing)).toEqual(failedAt(failing))
 })
@@ -120,7 +194,7 @@ test.describe('damage in the database', () => {
       const { clusterId, filled, openWal, outcome } = window.wal
       await (await filled(1, 1)).close()
       await new Promise<void>(resolve => {
-        const request = indexedDB.open(`flotilla/${clusterId}/1`, 2)
+        const request = indexedDB.open(`flotilla/${clusterId}/1`, 3)
         request.onsuccess = () => {
           request.result.close()
           resolve()

@@ -10,8 +10,8 @@ declare global {
   interface Window {
     /** Revisions that a watch has given, in the order it gave them. */
     seen?: number[]
-    /** Puts under way, and what they were answered. */
-    answers?: Promise<number>[]
+    /** What all the puts were answered, when they are. */
+    answers?: Promise<number[]>
   }
 }
 
@@ -37,29 +37,30 @@ function watchCounter(page: Page): Promise<void> {
   })
 }
 
-/** Puts the counter so many times, a few at a time; resolves when half are answered, with the rest on their way. */
+/** Puts the counter so many times, ten at a time; resolves when half are asked for, with some of them on their way. */
 function putCounter(page: Page, count: number): Promise<void> {
-  return page.evaluate(async count => {
+  return page.evaluate(count => {
     const answers: Promise<number>[] = []
-    window.answers = answers
-    const start = () => {
-      for (let i = 0; i < 10 && answers.length < count; i += 1) {
-        answers.push(
-          db()
-            .put('counter', String(answers.length))
-            .then(({ header }) => header.revision),
-        )
-      }
-      if (answers.length < count) setTimeout(start, 1)
-    }
-    start()
-    while (answers.length < count / 2) await answers.at(-1)
+    return new Promise<void>(resolve => {
+      window.answers = new Promise(allAsked => {
+        const ask = () => {
+          for (let i = 0; i < 10; i += 1) {
+            const put = db().put('counter', String(answers.length))
+            answers.push(put.then(({ header }) => header.revision))
+          }
+          if (answers.length >= count / 2) resolve()
+          if (answers.length < count) setTimeout(ask, 1)
+          else allAsked(Promise.all(answers))
+        }
+        ask()
+      })
+    })
   }, count)
 }
 
 /** The revisions that all puts were answered with. */
 function answers(page: Page): Promise<number[]> {
-  return page.evaluate(() => Promise.all(window.answers ?? []))
+  return page.evaluate(() => window.answers ?? [])
 }
 
 test('a worker that ends is replaced: writes happen once, in order, and a watch has no gap', async ({

@@ -1,6 +1,8 @@
 import { WalError } from '../../src/replica/types.ts'
 import { createWal, deleteWal, type IdbWal, listMembers, openWal } from '../../src/wal/idb-wal.ts'
+import { bequeath, newMember } from '../../src/worker/opening.ts'
 import { walCases } from '../unit/wal/contract.ts'
+import { outboxCases, outboxEntry } from '../unit/wal/outbox-contract.ts'
 import { entries, nothing, snapshotAt, write } from '../unit/wal/writes.ts'
 
 /**
@@ -10,6 +12,7 @@ import { entries, nothing, snapshotAt, write } from '../unit/wal/writes.ts'
 declare global {
   interface Window {
     runWalContract(name: string): Promise<void>
+    runOutboxContract(name: string): Promise<void>
     wal: typeof parts
     /** Where a test leaves a log open between two of its calls. */
     openWal?: IdbWal
@@ -76,6 +79,7 @@ async function filled(member: number, entryCount: number): Promise<IdbWal> {
 }
 
 const parts = {
+  bequeath,
   clusterId,
   createWal,
   deleteWal,
@@ -83,8 +87,11 @@ const parts = {
   filled,
   flipBit,
   listMembers,
+  newMember,
   nothing,
+  openRaw,
   openWal,
+  outboxEntry,
   outcome,
   snapshotAt,
   tamper,
@@ -98,4 +105,19 @@ window.runWalContract = async name => {
   if (found === undefined) throw new Error(`no case "${name}"`)
   const identity = { clusterId, member: Math.floor(Math.random() * Number.MAX_SAFE_INTEGER) + 1 }
   await found.run({ create: initial => createWal(identity, initial), open: () => openWal(identity) })
+}
+
+window.runOutboxContract = async name => {
+  const found = outboxCases.find(one => one.name === name)
+  if (found === undefined) throw new Error(`no case "${name}"`)
+  const identity = { clusterId, member: Math.floor(Math.random() * Number.MAX_SAFE_INTEGER) + 1 }
+  let wal = await createWal(identity, nothing)
+  await found.run({
+    open: async () => wal.outbox,
+    reopen: async () => {
+      await wal.close()
+      wal = await openWal(identity)
+      return wal.outbox
+    },
+  })
 }

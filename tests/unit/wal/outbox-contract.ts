@@ -1,4 +1,3 @@
-import { WalError } from '../../../src/replica/types.ts'
 import type { OutboxStore } from '../../../src/wal/outbox.ts'
 import type { OutboxEntry } from '../../../src/worker/protocol.ts'
 
@@ -111,15 +110,4 @@ async function finds(place: OutboxPlace, seqs: readonly number[]): Promise<void>
 function equal(found: unknown, expected: unknown): void {
   const [left, right] = [found, expected].map(value => JSON.stringify(value))
   if (left !== right) throw new Error(`found ${left}, expected ${right}`)
-}
-
-/** The code that a promise fails with. */
-export async function failureCode(promise: Promise<unknown>): Promise<string> {
-  try {
-    await promise
-    return 'done'
-  } catch (error) {
-    if (error instanceof WalError) return error.code
-    throw error
-  }
 }
