@@ -52,18 +52,22 @@ export async function startEtcd(name: string, protocol: Protocol): Promise<Serve
     // Whoever set these meant another etcd.
     env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ETCD_'))),
   })
-  return started(name, `${client}`, child, protocol, () => rmSync(folder, { recursive: true, force: true }))
+  const owned = new OwnProcess(child, () => rmSync(folder, { recursive: true, force: true }))
+  // It listens once it has a leader.
+  return started(name, owned, `${client}`, protocol)
 }
 
 /** The gateway as people run it, in a process of its own. */
 export async function startGateway(protocol: Protocol): Promise<Server> {
-  const [port] = await freePorts(1)
   const root = fileURLToPath(new URL('../../', import.meta.url))
-  const child = spawn(process.execPath, ['--import', 'tsx', 'gateway/main.ts', '--port', `${port}`], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'gateway/main.ts', '--port', '0'], {
     cwd: root,
-    stdio: ['ignore', 'ignore', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
-  return started('gateway', `127.0.0.1:${port}`, child, protocol, () => {})
+  const owned = new OwnProcess(child, () => {})
+  // It says where it is once it has a leader.
+  const saying = once(child.stdout, 'data').then(([line]) => /running at http:\/\/([^,\s]+)/.exec(`${line}`)?.[1])
+  return started('gateway', owned, (await Promise.race([saying, owned.ended])) ?? null, protocol)
 }
 
 /** A server that runs already. It must be as empty as a new one. */
@@ -77,51 +81,60 @@ export async function connectTo(address: string, protocol: Protocol): Promise<Se
   )
 }
 
-async function started(
-  name: string,
-  address: string,
-  child: ChildProcess,
-  protocol: Protocol,
-  clean: () => void,
-): Promise<Server> {
-  const endpoint = new GrpcEndpoint(name, address, protocol)
-  let words = ''
-  child.stderr?.setEncoding('utf8').on('data', chunk => {
-    words = (words + chunk).slice(-wordsKeptBytesMax)
-  })
-  child.on('error', error => {
-    words += error.message
-  })
-  const hasEnded = () => child.exitCode !== null || child.signalCode !== null || child.pid === undefined
-  // Should this process end before it has stopped the server, the server ends with it.
-  const abandon = () => {
-    child.kill('SIGKILL')
-    clean()
+async function started(name: string, owned: OwnProcess, address: string | null, protocol: Protocol): Promise<Server> {
+  const endpoint = new GrpcEndpoint(name, address ?? 'nowhere', protocol)
+  const stop = async () => {
+    endpoint.close()
+    await owned.stop()
   }
-  process.once('exit', abandon)
-  const server: Server = {
-    endpoint,
-    address,
-    lastWords: () => (hasEnded() ? words : null),
-    async stop() {
-      endpoint.close()
-      if (!hasEnded()) {
-        const exit = once(child, 'exit')
-        child.kill('SIGKILL')
-        await exit
-      }
-      process.off('exit', abandon)
-      clean()
-    },
+  if (address !== null) {
+    const isUp = await Promise.race([endpoint.isReachable(startMsMax), owned.ended])
+    const lastWords = () => (owned.hasEnded ? owned.words : null)
+    if (isUp && (await firstRevision(endpoint)) !== null) return { endpoint, address, lastWords, stop }
   }
-  const ended = once(child, 'exit').then(
-    () => false,
-    () => false,
-  )
-  const isUp = await Promise.race([endpoint.isReachable(startMsMax), ended])
-  if (isUp && (await firstRevision(endpoint)) !== null) return server
-  await server.stop()
-  throw new StartError(`${name} did not start: ${words.trim() || 'no answer'}`)
+  await stop()
+  throw new StartError(`${name} did not start: ${owned.words.trim() || 'no answer'}`)
+}
+
+/** A process that does not outlive this one, whatever ends it. */
+class OwnProcess {
+  /** The end of what it wrote where errors go. */
+  words = ''
+  readonly ended: Promise<undefined>
+  readonly #child: ChildProcess
+  readonly #clean: () => void
+  readonly #abandon = () => {
+    this.#child.kill('SIGKILL')
+    this.#clean()
+  }
+
+  constructor(child: ChildProcess, clean: () => void) {
+    this.#child = child
+    this.#clean = clean
+    child.stderr?.setEncoding('utf8').on('data', chunk => {
+      this.words = (this.words + chunk).slice(-wordsKeptBytesMax)
+    })
+    this.ended = new Promise(resolve => {
+      child.once('close', () => resolve(undefined))
+      child.once('error', error => {
+        this.words += error.message
+        resolve(undefined)
+      })
+    })
+    process.once('exit', this.#abandon)
+  }
+
+  get hasEnded(): boolean {
+    const { pid, exitCode, signalCode } = this.#child
+    return pid === undefined || exitCode !== null || signalCode !== null
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill('SIGKILL')
+    await this.ended
+    process.off('exit', this.#abandon)
+    this.#clean()
+  }
 }
 
 /** A server that answers a linearizable read has a leader. */
