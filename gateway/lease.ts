@@ -70,7 +70,8 @@ function keepAlives(
           call.resume()
         },
         error => {
-          call.destroy(toCallError(error))
+          // As in the watches' stream: the reason is still sent.
+          call.emit('error', toCallError(error))
         },
       )
     })

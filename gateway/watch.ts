@@ -59,21 +59,26 @@ class WatchStream {
 
   start(): void {
     const call = this.#call
+    const timer = setInterval(() => this.#notifyProgress(), this.#progressNotifyMs)
+    const stop = () => {
+      clearInterval(timer)
+      for (const id of [...this.#watches.keys()]) this.#remove(id)
+    }
     // One after another, as some must see what became of those before: an id is free again when its watch was canceled.
     call.on('data', (request: wire.WatchRequest) => {
       call.pause()
       this.#handle(request).then(
         () => call.resume(),
-        error => call.destroy(toCallError(error)),
+        error => {
+          stop()
+          // Emitted, and the stream not destroyed with it: gRPC then still sends the reason.
+          call.emit('error', toCallError(error))
+        },
       )
     })
     call.on('drain', () => this.#payCredit())
-    const timer = setInterval(() => this.#notifyProgress(), this.#progressNotifyMs)
     // A client that has nothing more to ask goes on watching; only the end of the call ends its watches.
-    call.on('close', () => {
-      clearInterval(timer)
-      for (const id of [...this.#watches.keys()]) this.#remove(id)
-    })
+    call.on('close', stop)
   }
 
   async #handle(request: wire.WatchRequest): Promise<void> {

@@ -209,6 +209,29 @@ test.each([
   expect(answer).toMatchObject({ ok: false, code: Status.INVALID_ARGUMENT, message: expect.stringContaining(reason) })
 })
 
+test('a stream that asks for what is no safe integer ends with the reason', async () => {
+  const { address } = await gatewayWith()
+  const endpoint = endpointAt(address)
+  const ended = new Promise<Answer>(resolve => {
+    const stream = endpoint.openWatch(() => {}, resolve)
+    stream.send({ create_request: { ...allKeys, start_revision: '9007199254740993' } })
+  })
+  const refusal = { ok: false, code: Status.INVALID_ARGUMENT, message: expect.stringContaining('beyond 2^53 - 1') }
+  expect(await ended).toMatchObject(refusal)
+  expect(await endpoint.keepAlive({ ID: '9007199254740993' })).toMatchObject(refusal)
+})
+
+test('a client that goes away leaves no watch behind', async () => {
+  const { address, cluster } = await gatewayWith()
+  const { stream, until } = watchAt(endpointAt(address))
+  for (let count = 0; count < 3; count += 1) stream.send({ create_request: allKeys })
+  await until(messages => messages.length === 3)
+  const watchers = () => cluster.members.reduce((sum, { metrics }) => sum + metrics.watchers, 0)
+  expect(watchers()).toBe(3)
+  stream.cancel()
+  await expect.poll(watchers).toBe(0)
+})
+
 test('what is not served is said not to be', async () => {
   const { address } = await gatewayWith()
   const client = new Client(address, credentials.createInsecure())
