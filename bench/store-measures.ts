@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { EmptyBTree } from 'sorted-btree'
+import { defaultReplicaOptions } from '../src/replica/options.ts'
 import { Store } from '../src/store/store.ts'
 import type { WatchRequest } from '../src/store/types.ts'
 import { Pauses } from './pauses.ts'
@@ -12,8 +13,7 @@ import { endOf, Load, putOf, scatteredKey, scatteredText, textOf, writtenValue }
 const [part, keys, revisions] = [process.argv[2], Number(process.argv[3]), Number(process.argv[4])]
 
 const rounds = 3
-/** What a replica would do in one turn. */
-const stepChanges = 1_000
+const { snapshotStepChanges, scrubStepChanges } = defaultReplicaOptions
 
 setFlagsFromString('--expose-gc')
 const collect = runInNewContext('gc') as () => void
@@ -157,7 +157,7 @@ function history(): Row[] {
   const compacting = new Pauses()
   compacting.time(() => load.apply({ op: 'compact', revision: store.revision }))
   const scrubbing = new Pauses()
-  while (scrubbing.time(() => store.scrub(stepChanges)));
+  while (scrubbing.time(() => store.scrub(scrubStepChanges)));
   const scrubbed = bytesHeld()
   const saving = new Pauses()
   const began = performance.now()
@@ -171,8 +171,12 @@ function history(): Row[] {
     row(`longest call: ${one} puts of new keys`, longest(filling), null),
     row(`longest call: ${(revisions - keys).toLocaleString('en')} puts over them`, longest(writing), null),
     row('longest call: compaction of all', longest(compacting), null),
-    row(`longest call: scrubbing, ${stepChanges} changes at a time`, longest(scrubbing), null),
-    row(`longest call: saving, ${stepChanges} changes at a time`, longest(saving), null),
+    row(
+      `longest call: scrubbing, ${scrubStepChanges.toLocaleString('en')} changes at a time`,
+      longest(scrubbing),
+      null,
+    ),
+    row(`longest call: saving, ${snapshotStepChanges.toLocaleString('en')} changes at a time`, longest(saving), null),
     row(
       `snapshot of ${one} keys`,
       once('ms', saved),
@@ -195,7 +199,7 @@ function history(): Row[] {
 function save(pauses: Pauses, store: Store): Uint8Array {
   const writer = pauses.time(() => store.beginSnapshot())
   for (;;) {
-    const snapshot = pauses.time(() => writer.step(stepChanges))
+    const snapshot = pauses.time(() => writer.step(snapshotStepChanges))
     if (snapshot !== null) return snapshot
   }
 }
