@@ -20,7 +20,7 @@ export function headlineOf(cluster: ClusterView | null, waitingWrites: number): 
     case 'lost':
       return {
         tone: 'warn',
-        text: `No majority reachable: what you write is sent when there is one.${waiting(waitingWrites)}`,
+        text: `No majority reachable.${waiting(waitingWrites)}`,
       }
     case 'reached':
   }
@@ -52,7 +52,7 @@ function joining(signaling: ClusterView['signaling']): Headline {
 }
 
 function waiting(writes: number): string {
-  if (writes === 0) return ''
+  if (writes === 0) return ' What you write will wait.'
   return writes === 1 ? ' Your write waits.' : ` Your ${number(writes)} writes wait.`
 }
 
@@ -69,7 +69,7 @@ export function waitingWords({ writes, kept }: Waiting): string {
 export function waitingHint({ writes, kept }: Waiting): string {
   if (writes === 0) return 'A majority of the members has every change made here.'
   if (kept < writes) return 'Not every change made here is safe yet: leave this page open for a moment.'
-  return 'Safe to close this page: what waits is sent, in order and once, when it is opened again and a majority is in reach.'
+  return 'Safe to close this page. They are sent, once and in order, when this board is open here and a majority is in reach.'
 }
 
 export function linkWords({ link, roundTrip }: Pick<MemberView, 'link' | 'roundTrip'>): string {
