@@ -38,16 +38,19 @@ export class KeyIndex {
     this.#numbers.delete(text)
   }
 
-  /** Visits the keys of a span in order. The visitor must not add or remove any. */
-  forEach(span: Span, visit: (number: number) => void): void {
+  /** Visits the keys of a span in order, until told `false`. The visitor must not add or remove any. */
+  forEach(span: Span, visit: (number: number) => boolean): void {
     if (span.kind === 'key') {
       const number = this.#numbers.get(span.key)
       if (number !== undefined) visit(number)
       return
     }
-    const high = span.high ?? this.#numbers.maxKey()
-    if (high === undefined || high < span.low) return
-    this.#numbers.forRange(span.low, high, span.high === null, (_, number) => visit(number))
+    this.#forRange(span, (_, number) => (visit(number) ? undefined : STOP))
+  }
+
+  /** How many keys a span has, by the nodes of the tree and not by the keys. */
+  count(span: Span): number {
+    return span.kind === 'key' ? Number(this.#numbers.has(span.key)) : this.#forRange(span)
   }
 
   /** Up to `max` of the keys after this one, in order. */
@@ -58,7 +61,15 @@ export class KeyIndex {
     const pairs = this.#numbers.getRange(`${text}\0`, last, true, max).slice(0, max)
     return pairs.map(([, number]) => number)
   }
+
+  #forRange({ low, high }: Span & { kind: 'range' }, visit?: (text: string, number: number) => unknown): number {
+    const last = high ?? this.#numbers.maxKey()
+    return last === undefined || last < low ? 0 : this.#numbers.forRange(low, last, high === null, visit)
+  }
 }
+
+/** What ends a walk through the tree. */
+const STOP = { break: 0 }
 
 /**
  * The package is CommonJS, and Node and the bundlers disagree on what its default import is. All agree on its named ones, and

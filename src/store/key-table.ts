@@ -37,6 +37,8 @@ class Chunk {
  */
 export class KeyTable {
   readonly #index = new KeyIndex()
+  /** Those that are remembered, but do not exist now. */
+  readonly #deleted = new KeyIndex()
   readonly #chunks: Chunk[] = []
   #free: Slot = NO_SLOT
   #slots = 0
@@ -60,14 +62,31 @@ export class KeyTable {
     if (this.newest(slot) !== NO_CHANGE || this.hasBase(slot)) throw new Error('a key that is still in use')
     const { texts, numbers } = this.#chunk(slot)
     this.#index.delete(this.text(slot))
+    this.#deleted.delete(this.text(slot))
     texts[slot & (SLOTS - 1)] = ''
     numbers[at(slot, NEWEST)] = this.#free
     this.#free = slot
   }
 
-  /** Visits the slots of a span in key order. The visitor must not add or remove any. */
-  forEach(span: Span, visit: (slot: Slot) => void): void {
+  /** Visits the slots of a span in key order, until told `false`. The visitor must not add or remove any. */
+  forEach(span: Span, visit: (slot: Slot) => boolean): void {
     this.#index.forEach(span, visit)
+  }
+
+  /** Says whether the key of a slot exists now. */
+  setExists(slot: Slot, exists: boolean): void {
+    if (exists) this.#deleted.delete(this.text(slot))
+    else this.#deleted.set(this.text(slot), slot)
+  }
+
+  /** How many keys of a span there are, those too that do not exist now. */
+  count(span: Span): number {
+    return this.#index.count(span)
+  }
+
+  /** How many keys of a span exist now. */
+  countExisting(span: Span): number {
+    return this.#index.count(span) - this.#deleted.count(span)
   }
 
   /** The next slots after a key, in key order: all of them, a page at a time, if one begins with the empty text. */

@@ -13,11 +13,10 @@ export function range(mvcc: Mvcc, request: RangeRequest): RangeResponse {
   if (request.revision > 0) mvcc.checkReadable(request.revision)
   const found: Found[] = []
   const enough = wantsAll(request) ? Number.MAX_SAFE_INTEGER : request.limit + 1
-  let count = 0
-  mvcc.forEachState(request, request.revision, (slot, state) => {
-    count++
-    if (!request.countOnly && found.length < enough) found.push({ slot, state })
-  })
+  if (!request.countOnly) {
+    mvcc.forEachState(request, request.revision, (slot, state) => found.push({ slot, state }) < enough)
+  }
+  const count = mvcc.count(request, request.revision)
   const filtered = hasBounds(request)
     ? found.filter(({ slot, state }) => isWithinBounds(mvcc.numbersOf(slot, state), request))
     : found

@@ -169,6 +169,30 @@ test('all keys deleted, compacted and scrubbed leave an empty store, whose slots
   expect(Store.restore(store.snapshot()).hashKv(0)).toEqual(store.hashKv(0))
 })
 
+test('a count is right for now, for a little ago and for long ago, with keys made and deleted since', () => {
+  const { store, writer } = manyKeys(1)
+  const countAt = (revision: number, key: string, end: string) =>
+    store.range(range(key, end, { revision, limit: 1 })).count
+  const made = store.revision
+  writer.ok(del('k0010', 'k0020'))
+  writer.ok(put('k0015', ''))
+  writer.ok(put('k0001000', ''))
+  writer.ok(del('k000001'))
+  const { revision } = store
+  const early = Array.from({ length: 1_000 }, (_, i) => (i * 7919) % MANY).filter(i => i >= 1_000 && i < 2_000).length
+  for (const [at, all, some] of [
+    [0, MANY - 1_000 + 1, 1],
+    [revision, MANY - 1_000 + 1, 1],
+    [revision - 1, MANY - 1_000 + 2, 1],
+    [made + 1, MANY - 1_000, 0],
+    [made, MANY, 1_000],
+    [1_001, 1_000, early],
+  ] as const) {
+    expect(countAt(at, 'k', 'l')).toBe(all)
+    expect(countAt(at, 'k0010', 'k0020')).toBe(some)
+  }
+})
+
 test('a key changed very often is read at any revision, and its watcher catches up in order', () => {
   const store = new Store()
   const writer = new Writer(store)
