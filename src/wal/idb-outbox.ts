@@ -3,7 +3,11 @@ import type { OutboxEntry } from '../worker/protocol.ts'
 import { type Database, strict, tolerated, walError } from './database.ts'
 import { type OutboxChange, OutboxLayout, type OutboxStore, type OutboxWrites } from './outbox.ts'
 
-/** The outbox of one member, a store in its database. Each change is one strict transaction, apart from the log's. */
+/**
+ * The outbox of one member, a store in its database. Each change is one strict transaction. Its scope takes in the log's, so the
+ * two run one after another: Chromium 156, killed while two writing transactions of one database run side by side, may find
+ * its storage corrupt ("Got corruption", `content/browser/indexed_db/instance/leveldb/backing_store.cc`) and open nothing again.
+ */
 export class IdbOutbox implements OutboxStore {
   readonly recovered: readonly OutboxEntry[]
   readonly #database: Database
@@ -41,7 +45,7 @@ export class IdbOutbox implements OutboxStore {
 
   async #write(writes: OutboxWrites): Promise<void> {
     try {
-      const transaction = this.#database.transaction(['outbox'], 'readwrite', strict)
+      const transaction = this.#database.transaction(['records', 'outbox'], 'readwrite', strict)
       void tolerated(transaction.done)
       const store = transaction.objectStore('outbox')
       for (const { batch, bytes } of writes.put) void tolerated(store.put(bytes, batch))
