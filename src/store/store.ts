@@ -233,7 +233,7 @@ export class Store {
 
   /**
    * What watchers lack and can take, to be called after each turn. A delivery with a `compactRevision` ends its watch. Of much
-   * that is lacking only a part is given at once: while `hasWatchWork`, another turn should follow.
+   * that is lacking only a part is given at once; the next turn goes on, and there is one with every tick.
    */
   drainWatches(): WatchDelivery[] {
     const deliveries = this.#watches.drain(this.#mvcc)
@@ -242,11 +242,6 @@ export class Store {
       for (const { events } of delivery.batches) this.#counts.add('eventsSent', events.length)
     }
     return deliveries
-  }
-
-  /** Whether watchers can be given more than the last drain gave them. */
-  get hasWatchWork(): boolean {
-    return this.#watches.hasReady
   }
 
   #execute(request: WriteRequest): CommandResult {

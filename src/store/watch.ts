@@ -103,11 +103,6 @@ export class Watches {
     }
   }
 
-  /** Whether watchers can be given more than the last drain gave them. */
-  get hasReady(): boolean {
-    return this.#ready.size > 0
-  }
-
   /** Wakes those who want one of the changes from `start` on, all of them just committed as one revision. */
   wake(mvcc: Mvcc, start: ChangeId): void {
     if (this.#watchers.size === 0) return
