@@ -1,5 +1,6 @@
 import { storeError } from './errors.ts'
 import type { StoreOptions } from './limits.ts'
+import { Place, Recency } from './recency.ts'
 import type { Command, CommandResult, KeyValue, ResponseOp, WriteResponse } from './types.ts'
 
 /** One client, as remembered. */
@@ -22,10 +23,10 @@ type Bounds = Pick<
  */
 export class Sessions {
   readonly #bounds: Bounds
-  /** From the least to the most recently active. */
   readonly #sessions = new Map<string, Session>()
-  /** Those with results, in the same order. */
-  readonly #remembering = new Map<string, Session>()
+  readonly #active = new Recency<Session>()
+  /** Of those with results, which are few. */
+  readonly #remembering = new Recency<Session>()
   #rememberedBytes = 0
 
   constructor(bounds: Bounds) {
@@ -47,10 +48,10 @@ export class Sessions {
     this.#touch(session)
     this.#forgetUpTo(session, acked)
     if (seq > session.lastSeq + 1) return refusal('GAP')
-    if (seq <= session.lastSeq) return session.results.get(seq)?.result ?? refusal('RESULT_FORGOTTEN')
+    if (seq <= session.lastSeq) return session.resultOf(seq) ?? refusal('RESULT_FORGOTTEN')
     const result = execute()
     session.lastSeq = seq
-    this.#remember(session, seq, result)
+    this.#remember(session, result)
     this.#enforceBounds(session)
     return result
   }
@@ -58,13 +59,13 @@ export class Sessions {
   resultOf(clientId: string, seq: number): CommandResult | 'unknown' | 'forgotten' {
     const session = this.#sessions.get(clientId)
     if (session === undefined || seq > session.lastSeq) return 'unknown'
-    return session.results.get(seq)?.result ?? 'forgotten'
+    return session.resultOf(seq) ?? 'forgotten'
   }
 
   /** From the least to the most recently active. */
   *states(): Generator<SessionState> {
-    for (const { clientId, lastSeq, results } of this.#sessions.values()) {
-      yield { clientId, lastSeq, results: new Map([...results].map(([seq, { result }]) => [seq, result])) }
+    for (const { clientId, lastSeq, firstSeq, remembered } of this.#active) {
+      yield { clientId, lastSeq, results: new Map(remembered.map(({ result }, at) => [firstSeq + at, result])) }
     }
   }
 
@@ -77,58 +78,56 @@ export class Sessions {
     if (this.#sessions.has(state.clientId)) throw new RangeError('session given twice')
     const session = new Session(state.clientId, state.lastSeq)
     this.#touch(session)
-    let previous = 0
-    for (const [seq, result] of state.results) {
-      if (seq <= previous || seq > state.lastSeq) throw new RangeError('results out of order')
-      previous = seq
-      this.#remember(session, seq, result)
+    let seq = state.lastSeq - state.results.size
+    if (seq < 0) throw new RangeError('more results than writes')
+    for (const [given, result] of state.results) {
+      if (given !== ++seq) throw new RangeError('results out of order')
+      this.#remember(session, result)
     }
   }
 
   #touch(session: Session): void {
-    this.#sessions.delete(session.clientId)
-    this.#sessions.set(session.clientId, session)
-    if (this.#remembering.delete(session.clientId)) this.#remembering.set(session.clientId, session)
+    if (!session.active.isIn) this.#sessions.set(session.clientId, session)
+    this.#active.touch(session.active)
+    if (session.remembering.isIn) this.#remembering.touch(session.remembering)
   }
 
-  #remember(session: Session, seq: number, result: CommandResult): void {
+  #remember(session: Session, result: CommandResult): void {
     const bytes = resultBytes(result)
-    session.results.set(seq, { result, bytes })
+    session.remembered.push({ result, bytes })
     session.bytes += bytes
     this.#rememberedBytes += bytes
-    this.#remembering.set(session.clientId, session)
+    this.#remembering.touch(session.remembering)
   }
 
   #forgetUpTo(session: Session, acked: number): void {
-    for (const seq of session.results.keys()) {
-      if (seq > acked) break
-      this.#forgetResult(session, seq)
-    }
+    while (session.remembered.length > 0 && session.firstSeq <= acked) this.#forgetOldest(session)
   }
 
-  #forgetResult(session: Session, seq: number): void {
-    const bytes = session.results.get(seq)?.bytes ?? 0
-    session.results.delete(seq)
+  #forgetOldest(session: Session): void {
+    const bytes = session.remembered.shift()?.bytes ?? 0
     session.bytes -= bytes
     this.#rememberedBytes -= bytes
-    if (session.results.size === 0) this.#remembering.delete(session.clientId)
+    if (session.remembered.length === 0) this.#remembering.remove(session.remembering)
   }
 
   /** The result just given to `current` stays in any case: its repeat is the one to expect. */
   #enforceBounds(current: Session): void {
     const { sessionsMax, rememberedResultsMax, rememberedBytesPerClientMax, rememberedBytesMax } = this.#bounds
-    for (const seq of current.results.keys()) {
-      const within = current.results.size <= rememberedResultsMax && current.bytes <= rememberedBytesPerClientMax
-      if (within || seq === current.lastSeq) break
-      this.#forgetResult(current, seq)
+    while (current.remembered.length > 1) {
+      if (current.remembered.length <= rememberedResultsMax && current.bytes <= rememberedBytesPerClientMax) break
+      this.#forgetOldest(current)
     }
-    for (const session of this.#remembering.values()) {
-      if (this.#rememberedBytes <= rememberedBytesMax || session === current) break
+    while (this.#rememberedBytes > rememberedBytesMax) {
+      const session = this.#remembering.oldest
+      if (session === null || session === current) break
       this.#forgetUpTo(session, session.lastSeq)
     }
-    for (const session of this.#sessions.values()) {
-      if (this.#sessions.size <= sessionsMax) break
+    while (this.#sessions.size > sessionsMax) {
+      const session = this.#active.oldest
+      if (session === null) break
       this.#forgetUpTo(session, session.lastSeq)
+      this.#active.remove(session.active)
       this.#sessions.delete(session.clientId)
     }
   }
@@ -137,13 +136,23 @@ export class Sessions {
 class Session {
   readonly clientId: string
   lastSeq: number
-  /** In `seq` order. */
-  readonly results = new Map<number, { readonly result: CommandResult; readonly bytes: number }>()
+  /** Results of the last writes, without a gap, up to that of `lastSeq`. */
+  readonly remembered: { readonly result: CommandResult; readonly bytes: number }[] = []
   bytes = 0
+  readonly active: Place<Session> = new Place<Session>(this)
+  readonly remembering: Place<Session> = new Place<Session>(this)
 
   constructor(clientId: string, lastSeq: number) {
     this.clientId = clientId
     this.lastSeq = lastSeq
+  }
+
+  get firstSeq(): number {
+    return this.lastSeq - this.remembered.length + 1
+  }
+
+  resultOf(seq: number): CommandResult | undefined {
+    return this.remembered[seq - this.firstSeq]?.result
   }
 }
 
