@@ -1,4 +1,5 @@
 import type { Entry, HardState, Index, MemberId, Message, Role, Snapshot, Term } from '../raft/types.ts'
+import type { StoreStatistics } from '../store/statistics.ts'
 import type {
   Command,
   ReadRequest,
@@ -179,7 +180,7 @@ export interface ReplicaStatus extends Position {
 }
 
 /** Counts since the member was opened, and where it stands: what `metrics()` is made of. Bytes and counts; no units of time. */
-export interface ReplicaMetrics {
+export interface ReplicaMetrics extends StoreStatistics {
   readonly leaderChanges: number
   readonly proposalsApplied: number
   readonly proposalsPending: number
@@ -187,22 +188,4 @@ export interface ReplicaMetrics {
   readonly proposalsFailed: number
   readonly snapshotsMade: number
   readonly snapshotsInstalled: number
-  readonly puts: number
-  readonly ranges: number
-  readonly deletes: number
-  readonly txns: number
-  readonly compactions: number
-  readonly keys: number
-  /** Bytes as counted against the quota, and the quota. */
-  readonly sizeBytes: number
-  readonly quotaBytes: number
-  readonly compactRevision: Revision
-  readonly watchers: number
-  readonly slowWatchers: number
-  readonly eventsSent: number
-  readonly leases: number
-  readonly leasesGranted: number
-  readonly leasesRevoked: number
-  readonly leasesRenewed: number
-  readonly leasesExpired: number
 }
