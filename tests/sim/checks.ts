@@ -71,6 +71,9 @@ export class Checks {
     this.#append(member, mirror, write.entries)
   }
 
+  /** A write that a member issued is on its disk to stay, whether or not the member knows. */
+  durable(_member: MemberId, _write: WalWrite): void {}
+
   /** A member applied an entry; `hash` is that of its state thereafter. */
   applied(member: MemberId, entry: Entry, hash: number): void {
     const { index } = entry

@@ -1,6 +1,6 @@
 import type { MemberId } from '../../src/raft/types.ts'
 import { emptyState, foundingWrite } from '../../src/replica/founding.ts'
-import type { Input, Output, WalWrite } from '../../src/replica/types.ts'
+import type { Input, Output, WalError, WalWrite } from '../../src/replica/types.ts'
 import { Checks } from './checks.ts'
 import { Client, passOn, type Tab } from './clients.ts'
 import type { SimulationConfig } from './config.ts'
@@ -54,6 +54,8 @@ export class Cluster {
       mutant,
       started: (member, recovered) => this.checks.started(member.id, recovered),
       persisted: (member, write) => this.checks.persisted(member.id, write),
+      durable: (member, write) => this.checks.durable(member.id, write),
+      failed: (member, error) => this.#failed(member, error),
       applied: (member, entry, hash) => this.checks.applied(member.id, entry, hash),
       output: (member, output) => this.#carryOut(member, output),
       turned: (member, inputs, outputs) => this.#turned(member, inputs, outputs),
@@ -67,6 +69,11 @@ export class Cluster {
   /** Those that serve a tab, as against orphans waiting to be forgotten. */
   get hosts(): readonly SimulatedMember[] {
     return this.members.filter(({ id }) => !this.#adopted.has(id))
+  }
+
+  /** One that leads and is awake, if there is one. A leader that nobody follows any more may still think it leads. */
+  get leader(): SimulatedMember | undefined {
+    return this.hosts.find(({ replica, isFrozen }) => !isFrozen && replica?.status().role === 'leader')
   }
 
   /** A tab that founds the cluster, or one that joins it. */
@@ -194,6 +201,12 @@ export class Cluster {
     this.#leaving.delete(member.id)
     if (this.#adopted.has(member.id)) return
     for (const client of this.#tabOf(member)?.clients ?? []) client.disconnect()
+  }
+
+  /** As in a tab: it is gone, and its log stays for whoever opens it next. */
+  #failed(member: SimulatedMember, error: WalError): void {
+    this.#note(member, `stops: ${error.code}`)
+    this.#gone(member, 'silent')
   }
 
   #retire(member: SimulatedMember): void {

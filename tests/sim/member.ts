@@ -1,6 +1,6 @@
 import type { MemberId } from '../../src/raft/types.ts'
 import { Replica } from '../../src/replica/replica.ts'
-import type { Input, Output, WalState, WalWrite } from '../../src/replica/types.ts'
+import type { Input, Output, WalError, WalState, WalWrite } from '../../src/replica/types.ts'
 import { type SimulationConfig, tickMs } from './config.ts'
 import { SimulatedDisk } from './disk.ts'
 import type { Mutant } from './mutants.ts'
@@ -13,7 +13,12 @@ export interface Surroundings {
   readonly config: SimulationConfig
   readonly mutant: Mutant | null
   readonly started: (member: SimulatedMember, recovered: WalState) => void
+  /** It issued a write to its disk. */
   readonly persisted: (member: SimulatedMember, write: WalWrite) => void
+  /** A write is there to stay, whether or not the member hears of it. */
+  readonly durable: (member: SimulatedMember, write: WalWrite) => void
+  /** Its disk refused a write: the member has stopped, and has acknowledged neither that write nor any after it. */
+  readonly failed: (member: SimulatedMember, error: WalError) => void
   readonly applied: (member: SimulatedMember, entry: Parameters<Observed>[0], hash: number) => void
   /** All outputs but `persist`, which stay within the member. */
   readonly output: (member: SimulatedMember, output: Exclude<Output, { kind: 'persist' }>) => void
@@ -49,7 +54,9 @@ export class SimulatedMember {
     this.name = name
     this.#around = around
     this.#random = random
-    this.disk = new SimulatedDisk(around.schedule, random.fork(), around.config.disk)
+    this.disk = new SimulatedDisk(around.schedule, random.fork(), around.config.disk, write =>
+      around.durable(this, write),
+    )
   }
 
   /** The running replica, frozen or not. */
@@ -151,10 +158,14 @@ export class SimulatedMember {
     const done = () => {
       if (this.#life === life) this.push({ kind: 'walDone', id })
     }
-    if (this.#around.mutant?.completesBeforeDurable) {
-      this.disk.write(write, () => {})
-      done()
-    } else this.disk.write(write, done)
+    const failed = (error: WalError) => {
+      if (this.#life !== life) return
+      this.crash()
+      this.#around.failed(this, error)
+    }
+    const early = this.#around.mutant?.completesBeforeDurable === true
+    this.disk.write(write, { done: early ? () => {} : done, failed })
+    if (early) done()
   }
 }
 
