@@ -1,32 +1,65 @@
 import type { Cluster } from './cluster.ts'
-import type { FaultKind, SimulationConfig } from './config.ts'
+import type { FaultKind } from './config.ts'
+import { NetworkFaults } from './faults-network.ts'
+import { TabFaults } from './faults-tabs.ts'
 import type { SimulatedMember } from './member.ts'
 import type { Random } from './random.ts'
 import type { Schedule } from './schedule.ts'
 import type { Trace } from './trace.ts'
 
-/** What breaks things: one fault after the other and on top of each other, each undone after a while, until told to stop. */
+/** What a fault has to know of itself. */
+export interface Strike {
+  /** One that was up and awake when it struck. */
+  readonly victim: SimulatedMember
+  readonly lastsMs: number
+  /** Its own: what one fault draws does not shift what the next will. */
+  readonly random: Random
+}
+
+/**
+ * What breaks things: one fault after the other and on top of each other, each undone after a while, until told to stop. Strikes
+ * are numbered, and when and how the Nth strikes does not depend on those before it; so a run that is limited to its first N is
+ * the same up to there, which is how the shortest failing prefix is found.
+ */
 export class Faults {
   readonly #schedule: Schedule
   readonly #random: Random
-  readonly #config: SimulationConfig['faults']
   readonly #cluster: Cluster
   readonly #trace: Trace
+  readonly #strikesMax: number
+  readonly #network: NetworkFaults
+  readonly #tabs: TabFaults
   readonly counts = new Map<FaultKind, number>()
+  #strikes = 0
   #isOver = false
 
-  constructor(schedule: Schedule, random: Random, cluster: Cluster, trace: Trace) {
+  constructor(
+    schedule: Schedule,
+    random: Random,
+    cluster: Cluster,
+    trace: Trace,
+    strikesMax = Number.POSITIVE_INFINITY,
+  ) {
     this.#schedule = schedule
     this.#random = random
-    this.#config = cluster.config.faults
     this.#cluster = cluster
     this.#trace = trace
+    this.#strikesMax = strikesMax
+    this.#network = new NetworkFaults(schedule, cluster)
+    this.#tabs = new TabFaults(schedule, cluster)
+  }
+
+  /** How many have struck. */
+  get strikes(): number {
+    return this.#strikes
   }
 
   start(): void {
-    this.#schedule.after(this.#random.between(...this.#config.everyMs), () => {
-      if (this.#isOver) return
-      this.#strike(this.#random.weighted(this.#config.weights))
+    const { everyMs, lastMs, weights } = this.#cluster.config.faults
+    this.#schedule.after(this.#random.between(...everyMs), () => {
+      if (this.#isOver || this.#strikes >= this.#strikesMax) return
+      const kind = this.#random.weighted(weights)
+      this.#strike(kind, this.#random.between(...lastMs), this.#random.fork())
       this.start()
     })
   }
@@ -34,108 +67,41 @@ export class Faults {
   /** Everything works again, everyone is back. */
   stop(): void {
     this.#isOver = true
-    this.#cluster.network.becomePerfect()
-    for (const member of this.#cluster.members) {
-      this.#cluster.restart(member)
-      this.#cluster.wake(member)
-    }
+    this.#network.stop()
+    this.#tabs.stop()
   }
 
-  #strike(kind: FaultKind): void {
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)
-    const cluster = this.#cluster
-    const awake = cluster.hosts.filter(member => member.isRunning && !member.isFrozen)
-    const victim = this.#random.pick(awake)
+  #strike(kind: FaultKind, lastsMs: number, random: Random): void {
+    this.#strikes += 1
+    const victim = random.pick(this.#cluster.hosts.filter(member => member.isRunning && !member.isFrozen))
     if (victim === undefined) return
-    const lastsMs = this.#random.between(...this.#config.lastMs)
-    if (this.#trace.isOn) this.#trace.line(this.#schedule.nowMs, `=== fault: ${kind}, for ${lastsMs.toFixed(0)} ms`)
+    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)
+    if (this.#trace.isOn) {
+      const what = `=== fault ${this.#strikes}: ${kind}, for ${lastsMs.toFixed(0)} ms`
+      this.#trace.line(this.#schedule.nowMs, what)
+    }
+    const strike = { victim, lastsMs, random }
     switch (kind) {
-      case 'crash':
-        cluster.crash(victim)
-        this.#later(lastsMs, () => cluster.restart(victim))
-        return
-      case 'crashAll':
-        // A browser that is killed, or a machine that loses its power.
-        for (const member of cluster.hosts) {
-          if (!member.isRunning) continue
-          cluster.crash(member)
-          this.#later(this.#random.between(0, lastsMs), () => cluster.restart(member))
-        }
-        return
-      case 'reload': {
-        // As long as a page can hold the door, or as long as one that is closed by its program cares to wait.
-        const withinMs = this.#random.pick([60, 1_000] as const)
-        cluster.leave(victim, withinMs, () => {
-          this.#later(this.#isOver ? 0 : lastsMs, () => cluster.restart(victim))
-        })
-        return
-      }
-      case 'adopt':
-        cluster.crash(victim)
-        this.#later(this.#random.between(50, 500), () => cluster.adopt(victim))
-        return
-      case 'freeze':
-        cluster.freeze(victim)
-        this.#later(lastsMs, () => cluster.wake(victim))
+      case 'halves':
+      case 'isolateLeader':
+      case 'isolateOne':
+      case 'cutLink':
+      case 'cutOneWay':
+        this.#network.strike(kind, strike)
         return
       case 'stall':
         victim.disk.stall(Math.min(lastsMs, stallMsMax))
         return
+      case 'crash':
+      case 'crashAll':
+      case 'reload':
+      case 'adopt':
+      case 'freeze':
       case 'open':
-        if (cluster.hosts.length < cluster.config.membersMax) cluster.openTab('join')
+      case 'transfer':
+        this.#tabs.strike(kind, strike)
         return
-      case 'halves': {
-        const members = this.#random.shuffled(cluster.members)
-        const cut = this.#random.integer(1, members.length - 1)
-        this.#part(members.slice(0, cut), members.slice(cut), lastsMs)
-        return
-      }
-      case 'isolateLeader':
-      case 'isolateOne': {
-        const leader = awake.find(({ replica }) => replica?.status().role === 'leader')
-        const alone = kind === 'isolateLeader' ? (leader ?? victim) : victim
-        const others = cluster.members.filter(member => member !== alone)
-        this.#part([alone], others, lastsMs)
-        return
-      }
-      case 'transfer': {
-        const leader = awake.find(({ replica }) => replica?.status().role === 'leader')
-        leader?.push({ kind: 'transfer', to: victim.id })
-        return
-      }
-      case 'cutLink':
-      case 'cutOneWay': {
-        const other = this.#random.pick(cluster.members.filter(member => member !== victim))
-        if (other === undefined) return
-        if (kind === 'cutLink') {
-          this.#part([victim], [other], lastsMs)
-          return
-        }
-        cluster.network.block(victim.id, other.id)
-        this.#later(lastsMs, () => cluster.network.unblock(victim.id, other.id))
-        return
-      }
     }
-  }
-
-  #part(left: readonly SimulatedMember[], right: readonly SimulatedMember[], lastsMs: number): void {
-    const { network } = this.#cluster
-    const links = left.flatMap(a => right.map(b => [a.id, b.id] as const))
-    for (const [a, b] of links) {
-      network.block(a, b)
-      network.block(b, a)
-    }
-    this.#later(lastsMs, () => {
-      for (const [a, b] of links) {
-        network.unblock(a, b)
-        network.unblock(b, a)
-      }
-    })
-  }
-
-  /** What undoes a fault. `stop` has undone all that it could; undoing twice does nothing. */
-  #later(delayMs: number, undo: () => void): void {
-    this.#schedule.after(delayMs, undo)
   }
 }
 
