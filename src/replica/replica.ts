@@ -13,7 +13,7 @@ import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
 import { PendingReads } from './reads.ts'
 import { Roster } from './roster.ts'
 import { Standing } from './standing.ts'
-import type { Input, Output, PeerMessage, ReplicaMetrics, ReplicaStatus, WalState } from './types.ts'
+import type { Input, Output, PeerMessage, Position, ReplicaMetrics, ReplicaStatus, WalState } from './types.ts'
 import { Upkeep } from './upkeep.ts'
 
 export interface ReplicaConfig {
@@ -412,6 +412,11 @@ export class Replica {
 
   status(): ReplicaStatus {
     return this.#standing.status(this.#now, this.#clients.writes.size)
+  }
+
+  /** The part of the status that costs nothing, for those who ask after every turn. */
+  get position(): Position {
+    return this.#standing.position
   }
 
   metrics(): ReplicaMetrics {

@@ -1,5 +1,5 @@
 import type { Entry, Index, MemberId, Term } from '../../src/raft/types.ts'
-import type { ReplicaStatus, WalState, WalWrite } from '../../src/replica/types.ts'
+import type { Position, WalState, WalWrite } from '../../src/replica/types.ts'
 import { decodeCommand } from '../../src/store/command-codec.ts'
 import type { LeaseTimes } from './lease-times.ts'
 import { Violation } from './violation.ts'
@@ -104,8 +104,7 @@ export class Checks {
   }
 
   /** After each turn of a member. */
-  turned(status: ReplicaStatus, hash: number): void {
-    const { member, role, term, applied, commit } = status
+  turned(member: MemberId, { role, term, applied, commit }: Position, hash: number): void {
     if (applied > commit) throw new Violation('only committed entries are applied', `${member}: ${applied} > ${commit}`)
     this.#checkHash(member, applied, hash)
     if (role !== 'leader') return

@@ -156,7 +156,7 @@ export class Cluster {
     for (const orphan of this.members) {
       const { replica } = orphan
       if (!this.#adopted.has(orphan.id) || replica === null) continue
-      const { commit } = replica.status()
+      const { commit } = replica.position
       const isForgotten = this.hosts.some(host => {
         const seen = host.isFrozen ? undefined : host.replica?.status()
         if (seen === undefined || seen.state === 'joining' || !seen.quorum || seen.applied < commit) return false
@@ -251,12 +251,12 @@ export class Cluster {
   #turned(member: SimulatedMember, inputs: readonly Input[], outputs: readonly Output[]): void {
     const { replica } = member
     if (replica === null) return
-    const status = replica.status()
-    this.checks.turned(status, replica.stateHash)
+    const { position } = replica
+    this.checks.turned(member.id, position, replica.stateHash)
     if (!this.#trace.isOn) return
     const name = (id: MemberId) => this.nameOf(id)
     const [took, gave] = [inputs.map(i => describeInput(i, name)), outputs.map(o => describeOutput(o, name))]
-    const { role, term, commit, applied } = status
+    const { role, term, commit, applied } = position
     const head = `${member.name} ${role} t${term} c${commit} a${applied}`
     for (const text of took) if (text !== null) this.#trace.line(this.#schedule.nowMs, `${head}   < ${text}`)
     for (const text of gave) if (text !== null) this.#trace.line(this.#schedule.nowMs, `${head} >   ${text}`)
