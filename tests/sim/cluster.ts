@@ -32,6 +32,7 @@ export class Cluster {
   readonly #adopted = new Set<MemberId>()
   readonly #leaving = new Map<MemberId, () => void>()
   #named = 0
+  #areClientsAtRest = false
 
   constructor(around: {
     schedule: Schedule
@@ -92,9 +93,16 @@ export class Cluster {
           idStep: perMember,
         }),
     )
+    if (this.#areClientsAtRest) for (const client of clients) client.rest()
     const tab = { clients, member: 0 }
     this.tabs.push(tab)
     this.#giveNewMember(tab, how)
+  }
+
+  /** Nobody asks for anything new any more, whoever comes later neither. */
+  restClients(): void {
+    this.#areClientsAtRest = true
+    for (const tab of this.tabs) for (const client of tab.clients) client.rest()
   }
 
   /** The process is gone from one moment to the next. */

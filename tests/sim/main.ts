@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
-import { type RunResult, runSeed, type Statistics } from './run.ts'
+import { type RunResult, runSeed } from './run.ts'
+import { faultsIn, type Statistics, sum } from './statistics.ts'
 import { LineHash } from './trace.ts'
 
 const usage = `Simulates whole clusters in virtual time, with faults drawn from a seed, and checks what was promised.
@@ -77,12 +78,7 @@ function describeFailure({ seed, failure }: RunResult): string {
 
 function describeTotal(total: Statistics): string {
   const hours = (total.simulatedMs / 3_600_000).toFixed(2)
-  return `${hours} h simulated, ${total.faults} faults, ${total.acknowledged} writes, ${total.reads} reads, ${total.elections} elections`
-}
-
-function sum(a: Statistics, b: Statistics): Statistics {
-  const names = Object.keys(a) as (keyof Statistics)[]
-  return Object.fromEntries(names.map(name => [name, a[name] + b[name]])) as unknown as Statistics
+  return `${hours} h simulated, ${faultsIn(total)} faults, ${total.acknowledged} writes, ${total.reads} reads, ${total.elections} elections`
 }
 
 class UsageError extends Error {}
