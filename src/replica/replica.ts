@@ -428,6 +428,11 @@ export class Replica {
     }
   }
 
+  /** The membership that the applied entries have led to. */
+  get configuration(): ConfState {
+    return this.#applied.confState
+  }
+
   /** A running digest of the applied state, equal on all members that applied as much. */
   get stateHash(): number {
     return this.#applied.store.hash

@@ -1,39 +1,49 @@
-import type { Entry, Index, MemberId, Term } from '../../src/raft/types.ts'
-import type { Position, WalState, WalWrite } from '../../src/replica/types.ts'
+import type { ConfState, Entry, HardState, Index, MemberId, Message, Snapshot, Term } from '../../src/raft/types.ts'
+import type { PeerMessage, Position, WalState, WalWrite } from '../../src/replica/types.ts'
 import { decodeCommand } from '../../src/store/command-codec.ts'
+import { Configurations, isDecided } from './configurations.ts'
 import type { LeaseTimes } from './lease-times.ts'
+import { LogMirror, type Seen, seenOf } from './log-mirror.ts'
 import { Violation } from './violation.ts'
+import { Votes } from './votes.ts'
 
-/** An entry as the checks remember it. */
-interface Seen {
-  readonly term: Term
-  readonly digest: number
-}
-
-/** The log of one member in this life of it, as issued to its disk. */
-interface Mirror {
-  /** Index and term of what comes before `entries`. */
-  base: { index: Index; term: Term }
-  entries: Seen[]
+/** One member as it shows itself. What its disk holds outlives it, and the disk too: it was said, and is not unsaid. */
+interface Watched {
+  readonly durable: LogMirror
+  /** In this life, as issued to the disk. */
+  issued: LogMirror
+  term: Term
+  commit: Index
   applied: Index
+  configuration: ConfState
+  /** What that was last found to agree with. */
+  expected: unknown
   /** Where snapshots from the leader let it jump to. */
   readonly installed: Set<Index>
 }
 
 /**
  * What the Raft paper promises (figure 3), and what the replica adds to it, watched from outside: by the writes members issue
- * to their disks, the entries they apply and the roles they claim. Throws `Violation`.
+ * to their disks and what the disks have made of them, by what they tell each other, the entries they apply, and the roles
+ * and positions they claim. Throws `Violation`.
  */
 export class Checks {
   readonly #leaseTimes: LeaseTimes
-  readonly #mirrors = new Map<MemberId, Mirror>()
+  readonly #members = new Map<MemberId, Watched>()
   readonly #leaders = new Map<Term, MemberId>()
-  /** By term and index, the entry and the term of the one before it. */
-  readonly #entries = new Map<string, { digest: number; previousTerm: Term | null }>()
+  #newestTerm: Term = 0
+  readonly #votes = new Votes()
+  readonly #configurations = new Configurations()
+  /** By term and index, every entry ever issued and the term of the one before it. */
+  readonly #entries = new Map<Term, Map<Index, Seen & { readonly previousTerm: Term | null }>>()
+  /** The term of each index that anyone has said is committed. */
+  readonly #claimed: Term[] = []
   /** What whoever was first applied at each index; the founding snapshot is index 1. */
-  readonly #committed: (Seen & { readonly hash: number })[] = []
+  readonly #applied: (Seen & { readonly hash: number })[] = []
   /** Of states first seen whole, as at the beginning of the log. */
   readonly #hashes = new Map<Index, number>()
+  /** The checksum that a snapshot ends with, and its length. */
+  readonly #snapshots = new Map<Index, { readonly checksum: number; readonly bytes: number }>()
   elections = 0
   installs = 0
 
@@ -41,160 +51,308 @@ export class Checks {
     this.#leaseTimes = leaseTimes
   }
 
+  /** Up to where anyone has applied. */
   get committedIndex(): Index {
-    return this.#committed.length - 1 + firstIndex
+    return this.#applied.length - 1 + firstIndex
   }
 
+  get #claimedIndex(): Index {
+    return this.#claimed.length - 1 + firstIndex
+  }
+
+  /** A member begins a life with what it believes its disk to hold. */
   started(member: MemberId, recovered: WalState): void {
-    const { snapshot, entries } = recovered
-    const mirror: Mirror = {
-      base: { index: snapshot?.metadata.index ?? 0, term: snapshot?.metadata.term ?? 0 },
-      entries: [],
+    const { snapshot, entries, hardState } = recovered
+    const before = this.#members.get(member)
+    if (before === undefined) this.#votes.durable(member, hardState)
+    if (snapshot !== null && this.#configurations.at(snapshot.metadata.index) === null) {
+      this.#configurations.founded(snapshot.metadata.index, snapshot.metadata.confState)
+    }
+    const watched: Watched = {
+      durable: before?.durable ?? new LogMirror(snapshot),
+      issued: new LogMirror(snapshot),
+      term: hardState.term,
+      commit: 0,
       applied: snapshot?.metadata.index ?? 0,
+      configuration: snapshot?.metadata.confState ?? nobody,
+      expected: null,
       installed: new Set(),
     }
-    this.#mirrors.set(member, mirror)
-    this.#append(member, mirror, entries)
+    this.#members.set(member, watched)
+    this.#issue(member, watched, entries, null)
+  }
+
+  /** What a disk gives back, which must be what it was given. */
+  stored(member: MemberId, { hardState, entries }: WalState): void {
+    const durable = this.#members.get(member)?.durable
+    if (durable === undefined) return
+    const lastIndex = entries.at(-1)?.index ?? durable.lastIndex
+    const vote = this.#votes.of(member, hardState.term) ?? 0
+    const isWhole = entries.every(({ index, term }) => durable.holds(index, term)) && lastIndex === durable.lastIndex
+    if (!isWhole || hardState.term !== this.#votes.termOf(member) || hardState.vote !== vote) {
+      throw new Violation('a disk gives back what it was given', `${member} at ${lastIndex} of ${durable.lastIndex}`)
+    }
   }
 
   /** A member issued a write to its disk. */
-  persisted(member: MemberId, write: WalWrite): void {
-    const mirror = this.#mirror(member)
-    if (write.install !== null) {
-      const { index, term } = write.install.metadata
-      if (index > this.committedIndex) throw new Violation('snapshot of committed state', `${member} installs ${index}`)
-      mirror.base = { index, term }
-      mirror.entries = []
-      mirror.installed.add(index)
+  persisted(member: MemberId, { hardState, entries, install, compaction }: WalWrite): void {
+    const watched = this.#member(member)
+    if (install !== null) {
+      this.#checkSnapshot(member, install)
+      watched.issued.install(install)
+      watched.installed.add(install.metadata.index)
       this.installs += 1
     }
-    this.#append(member, mirror, write.entries)
+    if (compaction !== null) this.#checkSnapshot(member, compaction.snapshot)
+    this.#issue(member, watched, entries, hardState)
   }
 
   /** A write that a member issued is on its disk to stay, whether or not the member knows. */
-  durable(_member: MemberId, _write: WalWrite): void {}
+  durable(member: MemberId, { hardState, entries, install }: WalWrite): void {
+    const { durable } = this.#member(member)
+    if (hardState !== null) this.#votes.durable(member, hardState)
+    if (install !== null) durable.install(install)
+    const [first] = entries
+    if (first === undefined) return
+    durable.cut(first.index)
+    for (const { term } of entries) durable.add({ term, digest: 0, isChange: false })
+  }
+
+  /** A member sends something: what that promises must be on its disk. */
+  told(member: MemberId, to: MemberId, message: PeerMessage): void {
+    if (message.kind !== 'raft') return
+    const { type, term, reject } = message.message
+    const isPromise = type === 'MsgAppResp' || type === 'MsgVoteResp' || (type === 'MsgPreVoteResp' && reject)
+    if (!isPromise) return
+    const durableTerm = this.#votes.termOf(member)
+    if (term > durableTerm) {
+      throw new Violation('a term is durable before it is told', `${member} tells ${term}, its disk has ${durableTerm}`)
+    }
+    if (reject) return
+    if (type === 'MsgVoteResp' && this.#votes.of(member, term) !== to) {
+      throw new Violation('a vote is durable before it is told', `${member} for ${to} in ${term}`)
+    }
+    if (type === 'MsgAppResp') this.#checkAcknowledgement(member, message.message)
+  }
 
   /** A member applied an entry; `hash` is that of its state thereafter. */
   applied(member: MemberId, entry: Entry, hash: number): void {
     const { index } = entry
-    const mirror = this.#mirror(member)
-    if (index !== mirror.applied + 1 && !mirror.installed.has(index - 1)) {
-      throw new Violation(
-        'entries are applied one after the other',
-        `${member} applies ${index} after ${mirror.applied}`,
-      )
+    const watched = this.#member(member)
+    const before = watched.applied
+    if (index <= before) throw new Violation('applied never moves back', `${member}: ${before}, ${index}`)
+    if (index !== before + 1 && !watched.installed.has(index - 1)) {
+      throw new Violation('entries are applied one after the other', `${member} applies ${index} after ${before}`)
     }
-    if (index <= mirror.applied)
-      throw new Violation('applied never moves back', `${member}: ${mirror.applied}, ${index}`)
-    mirror.applied = index
-    const digest = digestOf(entry)
-    const known = this.#committed[index - firstIndex]
+    watched.applied = index
+    const seen = seenOf(entry)
+    const known = this.#applied[index - firstIndex]
     if (known === undefined) {
-      this.#committed.push({ term: entry.term, digest, hash })
-      if (entry.type === 'normal' && entry.data.length > 0) this.#leaseTimes.apply(entry, decodeCommand(entry.data))
+      this.#applied.push({ ...seen, hash })
+      if (seen.isChange) this.#configurations.apply(entry)
+      else if (entry.data.length > 0) this.#leaseTimes.apply(entry, decodeCommand(entry.data))
       return
     }
-    if (known.term !== entry.term || known.digest !== digest) {
+    if (known.term !== seen.term || known.digest !== seen.digest) {
       throw new Violation(
         'a committed entry never changes',
-        `${member} applies ${entry.term}/${index}, committed was ${known.term}/${index}`,
+        `${member} applies ${seen.term}/${index}, committed was ${known.term}/${index}`,
       )
     }
     if (known.hash !== hash) throw new Violation('equal logs make equal states', `${member} at ${index}`)
   }
 
   /** After each turn of a member. */
-  turned(member: MemberId, { role, term, applied, commit }: Position, hash: number): void {
-    if (applied > commit) throw new Violation('only committed entries are applied', `${member}: ${applied} > ${commit}`)
-    this.#checkHash(member, applied, hash)
-    if (role !== 'leader') return
-    const leader = this.#leaders.get(term)
-    if (leader === undefined) {
-      this.#leaders.set(term, member)
-      this.elections += 1
-      this.#checkCompleteness(member, term)
-    } else if (leader !== member) {
-      throw new Violation('one leader per term', `${leader} and ${member} in term ${term}`)
+  turned(member: MemberId, position: Position, configuration: ConfState, hash: number): void {
+    const watched = this.#member(member)
+    const { role, term, applied, commit } = position
+    if (term < watched.term) throw new Violation('terms never go back', `${member}: ${watched.term}, ${term}`)
+    watched.term = term
+    if (applied !== watched.applied && !watched.installed.has(applied)) {
+      throw new Violation('entries are applied one after the other', `${member}: ${watched.applied}, ${applied}`)
     }
+    watched.applied = applied
+    if (applied > commit) throw new Violation('only committed entries are applied', `${member}: ${applied} > ${commit}`)
+    if (commit !== watched.commit) this.#checkCommit(member, watched, position, configuration)
+    this.#checkHash(member, applied, hash)
+    if (role === 'leader' && this.#leaders.get(term) !== member) this.#checkLeader(member, watched, term, configuration)
+    const expected = this.#configurations.at(applied)
+    if (applied > 0 && (configuration !== watched.configuration || expected !== watched.expected)) {
+      this.#configurations.check(member, applied, configuration)
+      watched.expected = expected
+    }
+    watched.configuration = configuration
   }
 
   #checkHash(member: MemberId, applied: Index, hash: number): void {
-    const known = this.#committed[applied - firstIndex]?.hash ?? this.#hashes.get(applied)
+    const known = this.#applied[applied - firstIndex]?.hash ?? this.#hashes.get(applied)
     if (known === undefined) this.#hashes.set(applied, hash)
     else if (known !== hash) throw new Violation('equal logs make equal states', `${member} at ${applied}`)
   }
 
+  /** Equal states make equal snapshots, byte for byte, and each ends with a checksum of itself. */
+  #checkSnapshot(member: MemberId, { metadata: { index, confState }, data }: Snapshot): void {
+    if (index > this.committedIndex) throw new Violation('a snapshot is of committed state', `${member} at ${index}`)
+    this.#configurations.check(member, index, confState)
+    const bytes = data.length
+    const checksum = new DataView(data.buffer, data.byteOffset + bytes - 4, 4).getUint32(0)
+    const known = this.#snapshots.get(index)
+    if (known === undefined) this.#snapshots.set(index, { checksum, bytes })
+    else if (known.checksum !== checksum || known.bytes !== bytes) {
+      throw new Violation('equal logs make equal snapshots', `${member} at ${index}`)
+    }
+  }
+
+  /** An acknowledgement says that this log and its leader's are the same up to there, on this disk. */
+  #checkAcknowledgement(member: MemberId, { term, index }: Message): void {
+    // Under a newer term its end may have been replaced since: the disk had it, and only a leader of the past is told.
+    if (this.#votes.termOf(member) > term) return
+    const { durable } = this.#member(member)
+    const leader = this.#leaders.get(term)
+    const watched = leader === undefined ? undefined : this.#members.get(leader)
+    const expected = watched?.term === term ? watched.issued.termAt(index) : null
+    const isThere = expected === null ? index <= durable.lastIndex : durable.holds(index, expected)
+    if (!isThere) {
+      throw new Violation('entries are durable before they are acknowledged', `${member} tells ${index} in ${term}`)
+    }
+  }
+
+  /** A commit index moved: it is true for good, and whoever was first to know it knew it of a majority's disks. */
+  #checkCommit(member: MemberId, watched: Watched, { role, term, commit }: Position, configuration: ConfState): void {
+    if (commit < watched.commit)
+      throw new Violation('commit never moves back', `${member}: ${watched.commit}, ${commit}`)
+    watched.commit = commit
+    const { issued } = watched
+    const held = issued.termAt(commit)
+    if (held === null) throw new Violation('only what is in the log is committed', `${member} commits ${commit}`)
+    const before = this.#claimedIndex
+    for (let index = before + 1; index <= commit; index += 1) {
+      const claimed = issued.termAt(index)
+      if (claimed === null) throw new Violation('only what is in the log is committed', `${member} commits ${index}`)
+      this.#claimed.push(claimed)
+    }
+    if (commit < firstIndex) return
+    const claimed = this.#claimed[commit - firstIndex]
+    if (claimed !== held) {
+      throw new Violation('a commit index is one of its own log', `${member} has ${held}/${commit}, not ${claimed}`)
+    }
+    if (commit <= before) return
+    if (role === 'leader' && held !== term) {
+      throw new Violation(
+        'a leader counts copies of its own entries only',
+        `${member} commits ${held}/${commit} in ${term}`,
+      )
+    }
+    const onDisk = (voter: MemberId) => this.#members.get(voter)?.durable.holds(commit, held) === true
+    // In a turn that changes the membership it may have counted by either one.
+    if (!isDecided(configuration, onDisk) && !isDecided(watched.configuration, onDisk)) {
+      throw new Violation('what is committed is durable on a quorum', `${held}/${commit}, by ${member}`)
+    }
+    const newest = this.#leaders.get(this.#newestTerm)
+    const leader = newest === undefined ? undefined : this.#members.get(newest)
+    if (leader?.term === this.#newestTerm && held < this.#newestTerm && !leader.issued.holds(commit, held)) {
+      throw new Violation('a leader holds all that is committed', `${newest} leads without ${held}/${commit}`)
+    }
+  }
+
+  #checkLeader(member: MemberId, watched: Watched, term: Term, configuration: ConfState): void {
+    const other = this.#leaders.get(term)
+    if (other !== undefined) throw new Violation('one leader per term', `${other} and ${member} in term ${term}`)
+    this.#leaders.set(term, member)
+    this.#newestTerm = Math.max(this.#newestTerm, term)
+    this.elections += 1
+    const votes = (voter: MemberId) => this.#votes.of(voter, term) === member
+    if (!isDecided(configuration, votes) && !isDecided(watched.configuration, votes)) {
+      throw new Violation('a leader has the votes of a quorum', `${member} leads in ${term}`)
+    }
+    this.#checkCompleteness(member, watched, term)
+  }
+
   /** A leader's log holds everything committed in earlier terms: the last such entry proves it for all before it. */
-  #checkCompleteness(member: MemberId, term: Term): void {
-    for (let index = this.committedIndex; index >= firstIndex; index -= 1) {
-      const committed = this.#committed[index - firstIndex]
-      if (committed === undefined || committed.term >= term) continue
-      const { base, entries } = this.#mirror(member)
-      const held = index <= base.index ? committed : entries[index - base.index - 1]
-      if (held?.term === committed.term && held.digest === committed.digest) return
+  #checkCompleteness(member: MemberId, { issued }: Watched, term: Term): void {
+    for (let index = this.#claimedIndex; index >= firstIndex; index -= 1) {
+      const claimed = this.#claimed[index - firstIndex]
+      if (claimed === undefined || claimed >= term) continue
+      if (issued.holds(index, claimed)) return
       throw new Violation(
         'a leader holds all that is committed',
-        `${member} leads in ${term} without ${committed.term}/${index}`,
+        `${member} leads in ${term} without ${claimed}/${index}`,
       )
     }
   }
 
-  #append(member: MemberId, mirror: Mirror, entries: readonly Entry[]): void {
-    const first = entries[0]
+  #issue(member: MemberId, watched: Watched, entries: readonly Entry[], hardState: HardState | null): void {
+    const [first] = entries
     if (first === undefined) return
-    if (first.index <= mirror.base.index) {
-      throw new Violation('a snapshot is not overwritten', `${member} writes ${first.index} under ${mirror.base.index}`)
+    const { issued } = watched
+    const lastIndex = issued.lastIndex
+    if (first.index <= lastIndex) {
+      this.#checkTruncation(member, issued, entries)
+      if (hardState !== null && this.#leaders.get(hardState.term) === member) {
+        throw new Violation('a leader only adds to its log', `${member} overwrites ${first.index} of ${lastIndex}`)
+      }
     }
-    const kept = first.index - mirror.base.index - 1
-    if (kept > mirror.entries.length) throw new Violation('a log has no gaps', `${member} writes ${first.index}`)
-    this.#checkTruncation(member, mirror, entries)
-    mirror.entries.length = kept
+    issued.cut(first.index)
     for (const entry of entries) {
-      const previousTerm = mirror.entries.at(-1)?.term ?? mirror.base.term
-      const digest = digestOf(entry)
-      this.#checkMatching(member, entry, digest, previousTerm)
-      mirror.entries.push({ term: entry.term, digest })
+      const previousTerm = issued.termAt(entry.index - 1)
+      const seen = seenOf(entry)
+      const isNew = this.#checkMatching(member, entry, seen, previousTerm)
+      issued.add(seen)
+      if (isNew && seen.isChange) this.#checkOneAtATime(member, watched, entry.index)
     }
   }
 
   /** What is committed and once in a log is never taken out of it by other entries. */
-  #checkTruncation(member: MemberId, mirror: Mirror, entries: readonly Entry[]): void {
+  #checkTruncation(member: MemberId, issued: LogMirror, entries: readonly Entry[]): void {
     const first = entries[0]?.index ?? 0
-    const last = mirror.base.index + mirror.entries.length
-    for (let index = first; index <= Math.min(last, this.committedIndex); index += 1) {
-      const held = mirror.entries[index - mirror.base.index - 1]
-      const committed = this.#committed[index - firstIndex]
-      if (held === undefined || committed === undefined || held.term !== committed.term) continue
-      if (entries[index - first]?.term !== committed.term) {
-        throw new Violation('committed entries are not truncated', `${member} overwrites ${committed.term}/${index}`)
+    for (let index = first; index <= Math.min(issued.lastIndex, this.#claimedIndex); index += 1) {
+      const claimed = this.#claimed[index - firstIndex]
+      if (claimed === undefined || issued.termAt(index) !== claimed) continue
+      if (entries[index - first]?.term !== claimed) {
+        throw new Violation('committed entries are not truncated', `${member} overwrites ${claimed}/${index}`)
       }
     }
   }
 
-  /** Entries of one index and term are the same everywhere, and so are the ones before them. */
-  #checkMatching(member: MemberId, entry: Entry, digest: number, previousTerm: Term): void {
-    const name = `${entry.term}/${entry.index}`
-    const known = this.#entries.get(name)
+  /** Entries of one index and term are the same everywhere, and so are the ones before them. True for one never seen before. */
+  #checkMatching(member: MemberId, entry: Entry, seen: Seen, previousTerm: Term | null): boolean {
+    const { term, index } = entry
+    let ofTerm = this.#entries.get(term)
+    if (ofTerm === undefined) {
+      ofTerm = new Map()
+      this.#entries.set(term, ofTerm)
+    }
+    const known = ofTerm.get(index)
     if (known === undefined) {
-      this.#entries.set(name, { digest, previousTerm })
+      ofTerm.set(index, { ...seen, previousTerm })
       this.#leaseTimes.proposed(entry)
-    } else if (known.digest !== digest || known.previousTerm !== previousTerm) {
-      throw new Violation('logs match', `${member} holds another ${name}`)
+      return true
+    }
+    if (known.digest !== seen.digest || known.previousTerm !== previousTerm) {
+      throw new Violation('logs match', `${member} holds another ${term}/${index}`)
+    }
+    return false
+  }
+
+  /** Thesis 4.1: whoever puts a change into the log has applied the one before it. */
+  #checkOneAtATime(member: MemberId, { issued, applied }: Watched, index: Index): void {
+    for (let earlier = Math.max(applied, issued.baseIndex) + 1; earlier < index; earlier += 1) {
+      if (issued.at(earlier)?.isChange !== true) continue
+      throw new Violation(
+        'the membership changes one step at a time',
+        `${member} at ${index}, before ${earlier} is applied`,
+      )
     }
   }
 
-  #mirror(member: MemberId): Mirror {
-    const mirror = this.#mirrors.get(member)
-    if (mirror === undefined) throw new Error(`${member} was not started`)
-    return mirror
+  #member(member: MemberId): Watched {
+    const watched = this.#members.get(member)
+    if (watched === undefined) throw new Error(`${member} was not started`)
+    return watched
   }
 }
 
 /** The founder's snapshot stands for index 1, so the first entry is at 2. */
 const firstIndex = 2
 
-function digestOf({ type, data }: Entry): number {
-  let hash = 0x811c9dc5 ^ type.length
-  for (const byte of data) hash = Math.imul(hash ^ byte, 0x01000193)
-  return hash >>> 0
-}
+const nobody: ConfState = { voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false }

@@ -53,6 +53,7 @@ export class Cluster {
       schedule,
       config,
       mutant,
+      stored: (member, state) => this.checks.stored(member.id, state),
       started: (member, recovered) => this.checks.started(member.id, recovered),
       persisted: (member, write) => this.checks.persisted(member.id, write),
       durable: (member, write) => this.checks.durable(member.id, write),
@@ -228,6 +229,7 @@ export class Cluster {
   #carryOut(member: SimulatedMember, output: Exclude<Output, { kind: 'persist' }>): void {
     switch (output.kind) {
       case 'send':
+        this.checks.told(member.id, output.to, output.message)
         this.network.send(member.id, output.to, output.message)
         return
       case 'respond':
@@ -260,7 +262,7 @@ export class Cluster {
     const { replica } = member
     if (replica === null) return
     const { position } = replica
-    this.checks.turned(member.id, position, replica.stateHash)
+    this.checks.turned(member.id, position, replica.configuration, replica.stateHash)
     if (!this.#trace.isOn) return
     const name = (id: MemberId) => this.nameOf(id)
     const [took, gave] = [inputs.map(i => describeInput(i, name)), outputs.map(o => describeOutput(o, name))]

@@ -12,6 +12,9 @@ export interface Surroundings {
   readonly schedule: Schedule
   readonly config: SimulationConfig
   readonly mutant: Mutant | null
+  /** Its log was opened again, and this is what it gave back. */
+  readonly stored: (member: SimulatedMember, state: WalState) => void
+  /** It begins a life, with what it believes its log to hold. */
   readonly started: (member: SimulatedMember, recovered: WalState) => void
   /** It issued a write to its disk. */
   readonly persisted: (member: SimulatedMember, write: WalWrite) => void
@@ -76,6 +79,7 @@ export class SimulatedMember {
   start(initial: WalWrite | null): void {
     const { schedule, config, mutant } = this.#around
     const stored = initial === null ? this.disk.open() : this.disk.create(initial)
+    this.#around.stored(this, stored)
     const recovered = mutant?.recover?.(stored) ?? stored
     this.#around.started(this, recovered)
     const replica: Replica = new Replica({
