@@ -53,6 +53,10 @@ export class MemoryDisk {
     return this.#exists
   }
 
+  get hasSnapshot(): boolean {
+    return this.#snapshot !== undefined
+  }
+
   /** Appends issued and neither durable nor failed. */
   get pendingWrites(): number {
     return this.#pending.length
@@ -105,6 +109,14 @@ export class MemoryDisk {
     this.#records.delete(sequence)
   }
 
+  /** Someone cleared it, or the browser did. The log must not be open. */
+  erase(): void {
+    if (this.#owner !== null) throw new Error('the log is open')
+    this.#exists = false
+    this.#records.clear()
+    this.#snapshot = undefined
+  }
+
   /** For the log that is open on this disk. */
   write(change: Change): Promise<void> {
     const written = new Promise<void>((resolve, reject) => {
@@ -118,10 +130,7 @@ export class MemoryDisk {
   release(wal: MemoryWal, { erase }: { erase: boolean }): void {
     if (this.#owner !== wal) return
     this.#owner = null
-    if (!erase) return
-    this.#exists = false
-    this.#records.clear()
-    this.#snapshot = undefined
+    if (erase) this.erase()
   }
 
   #carryOut({ sequence, record, replacement }: Change): void {

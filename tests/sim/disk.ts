@@ -1,4 +1,4 @@
-import type { WalError, WalState, WalWrite } from '../../src/replica/types.ts'
+import { WalError, type WalState, type WalWrite } from '../../src/replica/types.ts'
 import { MemoryDisk, type MemoryWal } from '../../src/wal/memory-wal.ts'
 import type { SimulationConfig } from './config.ts'
 import type { Random } from './random.ts'
@@ -18,7 +18,7 @@ interface Issued {
 
 /**
  * One member's disk in virtual time: the log's real records and recovery, with writes that take a while, become durable in
- * order, and are lost in a crash unless they were.
+ * order, and are lost in a crash unless they were. It can be slow, full or broken, and what is on it can be damaged.
  */
 export class SimulatedDisk {
   readonly #schedule: Schedule
@@ -30,6 +30,10 @@ export class SimulatedDisk {
   /** Neither durable nor lost yet, oldest first. */
   #issued: Issued[] = []
   #busyUntilMs = 0
+  #slowness: { readonly factor: number; readonly untilMs: number } = { factor: 1, untilMs: 0 }
+  #fullUntilMs = 0
+  #nextFails = false
+  #interruption: (() => void) | null = null
   /** What was issued before a crash must not complete after it. */
   #life = 0
 
@@ -51,6 +55,7 @@ export class SimulatedDisk {
     return this.#wal.recovered
   }
 
+  /** Throws `WalError` `FAILED` if there is no log any more, `CORRUPT` if it is damaged. */
   open(): WalState {
     this.#wal = this.#disk.open()
     return this.#wal.recovered
@@ -61,17 +66,14 @@ export class SimulatedDisk {
     // Completion is told through `outcome`, in virtual time; the promise's own would come in real time.
     this.#wal.append(write).catch(() => {})
     this.#issued.push({ write, outcome })
-    const { latencyMs, stall } = this.#config
-    let takesMs = this.#random.between(...latencyMs)
-    if (this.#random.chance(stall.probability)) takesMs += this.#random.between(...stall.ms)
+    const takesMs = this.#drawTime()
     const { nowMs } = this.#schedule
     this.#busyUntilMs = Math.max(this.#busyUntilMs, nowMs) + takesMs
-    const life = this.#life
-    this.#schedule.after(this.#busyUntilMs - nowMs, () => {
-      if (life !== this.#life) return
-      this.#complete(1)
-      outcome.done()
-    })
+    this.#ifStillAlive(this.#busyUntilMs - nowMs, () => this.#finish(outcome))
+    const interruption = this.#interruption
+    if (interruption === null) return
+    this.#interruption = null
+    this.#ifStillAlive(this.#busyUntilMs - nowMs - this.#random.between(0, takesMs), interruption)
   }
 
   /** What is issued from now on waits this long before it is begun. */
@@ -79,16 +81,94 @@ export class SimulatedDisk {
     this.#busyUntilMs = Math.max(this.#busyUntilMs, this.#schedule.nowMs) + ms
   }
 
-  /** Some of what was under way, from the oldest on, may have made it without anyone having been told; the rest is lost. */
-  crash(): void {
-    this.#complete(this.#random.integer(0, this.#disk.pendingWrites))
-    this.#end()
+  /** Each write takes so many times as long. */
+  slowDown(factor: number, ms: number): void {
+    this.#slowness = { factor, untilMs: this.#schedule.nowMs + ms }
+  }
+
+  /** No write succeeds. */
+  fill(ms: number): void {
+    this.#fullUntilMs = this.#schedule.nowMs + ms
+  }
+
+  failNext(): void {
+    this.#nextFails = true
+  }
+
+  /** Calls this once, while the next write is under way. */
+  interruptNext(interruption: () => void): void {
+    this.#interruption = interruption
+  }
+
+  /** What is issued from now on meets a sound disk. What was lost or damaged stays so. */
+  heal(): void {
+    this.#slowness = { factor: 1, untilMs: 0 }
+    this.#fullUntilMs = 0
+    this.#nextFails = false
+    this.#interruption = null
+  }
+
+  /**
+   * The process is gone. Some of what was under way, from the oldest on, may have made it without anyone having been told; the
+   * rest is lost. If `torn`, of one write there is a part.
+   */
+  crash({ torn = false }: { torn?: boolean } = {}): void {
+    const pending = this.#disk.pendingWrites
+    const isTorn = torn && pending > 0
+    this.#complete(this.#random.integer(0, isTorn ? pending - 1 : pending))
+    this.#end(isTorn ? this.#random.integer(1, tornBytesMax) : 0)
   }
 
   /** Stops in good order: what was issued becomes durable. */
   close(): void {
     this.#complete(this.#disk.pendingWrites)
-    this.#end()
+    this.#end(0)
+  }
+
+  /** While nobody has it open: one bit of what is stored is not what it was. */
+  damage(): void {
+    const bit = this.#random.integer(0, 2 ** 31)
+    const place = this.#random.integer(0, this.#disk.sequences.length)
+    const sequence = this.#disk.sequences[place]
+    if (sequence !== undefined) this.#disk.corruptRecord(sequence, bit)
+    else if (this.#disk.hasSnapshot) this.#disk.corruptSnapshot(bit)
+    else this.#disk.corruptRecord(this.#disk.sequences[0] ?? 0, bit)
+  }
+
+  /** While nobody has it open: there is no log any more. */
+  erase(): void {
+    this.#disk.erase()
+  }
+
+  #drawTime(): number {
+    const { latencyMs, stall } = this.#config
+    const isSlow = this.#schedule.nowMs < this.#slowness.untilMs
+    const takesMs = this.#random.between(...latencyMs) * (isSlow ? this.#slowness.factor : 1)
+    return this.#random.chance(stall.probability) ? takesMs + this.#random.between(...stall.ms) : takesMs
+  }
+
+  #finish(outcome: WriteOutcome): void {
+    if (this.#schedule.nowMs < this.#fullUntilMs) this.#fail('NOSPACE')
+    else if (this.#nextFails) this.#fail('FAILED')
+    else {
+      this.#complete(1)
+      outcome.done()
+    }
+  }
+
+  /**
+   * The oldest write is refused, and those behind it are called off. A full disk is known to before anything is written. Of any
+   * other failure nobody can say how far it got: the browser may have had an error after the disk had it all.
+   */
+  #fail(code: 'NOSPACE' | 'FAILED'): void {
+    const refused = [...this.#issued]
+    this.#nextFails = false
+    this.#life += 1
+    if (code === 'FAILED' && this.#random.chance(0.5)) this.#complete(1)
+    this.#issued = []
+    const error = new WalError(code, 'the disk failed, as it was told to')
+    this.#disk.fail(code)
+    for (const { outcome } of refused) outcome.failed(error)
   }
 
   #complete(count: number): void {
@@ -96,11 +176,22 @@ export class SimulatedDisk {
     for (const { write } of this.#issued.splice(0, count)) this.#onDurable(write)
   }
 
-  #end(): void {
-    this.#disk.crash()
+  #ifStillAlive(afterMs: number, happen: () => void): void {
+    const life = this.#life
+    this.#schedule.after(afterMs, () => {
+      if (life === this.#life) happen()
+    })
+  }
+
+  #end(tornBytes: number): void {
+    this.#disk.crash({ tornBytes })
     this.#issued = []
     this.#wal = null
     this.#life += 1
     this.#busyUntilMs = 0
+    this.#interruption = null
   }
 }
+
+/** Of a torn record at most that much is there, and never all of it. */
+const tornBytesMax = 200

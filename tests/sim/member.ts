@@ -75,7 +75,7 @@ export class SimulatedMember {
     return this.#life !== null && this.#life.frozenAtMs !== null
   }
 
-  /** Starts with a new log, or with what the disk holds. */
+  /** Starts with a new log, or with what the disk holds. Throws `WalError` if the disk's log cannot be opened. */
   start(initial: WalWrite | null): void {
     const { schedule, config, mutant } = this.#around
     const stored = initial === null ? this.disk.open() : this.disk.create(initial)
@@ -107,23 +107,32 @@ export class SimulatedMember {
     if (this.#life !== null) this.#life.frozenAtMs ??= this.#around.schedule.nowMs
   }
 
-  /** What came in the meantime is still there, and it is a matter of chance whether the clock is looked at before or after. */
-  wake(): void {
+  /**
+   * What came in the meantime is still there, and it is a matter of chance when the clock is looked at. `sleptMs` is added to the
+   * time it was frozen.
+   */
+  wake(sleptMs = 0): void {
     const life = this.#life
     if (life === null || life.frozenAtMs === null) return
-    const lastedMs = this.#around.schedule.nowMs - life.frozenAtMs
+    const lastedMs = this.#around.schedule.nowMs - life.frozenAtMs + sleptMs
     life.frozenAtMs = null
     const ticks = Math.floor(lastedMs / life.tickMs)
     const clock: Input[] = lastedMs > freezeMs ? [{ kind: 'resume' }] : Array.from({ length: ticks }, () => tick)
-    if (this.#random.chance(0.5)) life.inputs.unshift(...clock)
-    else life.inputs.push(...clock)
+    const clockFirst = this.#random.chance(0.5)
+    if (clockFirst) life.inputs.splice(this.#random.integer(0, life.inputs.length), 0, ...clock)
     this.#scheduleTurn(life)
-    this.#around.schedule.after(life.tickMs, () => this.#tick(life))
+    // Or a turn or more was taken before, as if no time had passed.
+    const lateMs = clockFirst ? 0 : this.#random.between(0, tickMs / 2)
+    this.#around.schedule.after(lateMs, () => {
+      if (this.#life !== life || life.frozenAtMs !== null) return
+      if (!clockFirst) for (const input of clock) this.push(input)
+      this.#around.schedule.after(life.tickMs, () => this.#tick(life))
+    })
   }
 
-  crash(): void {
+  crash(how: { torn?: boolean } = {}): void {
     this.#life = null
-    this.disk.crash()
+    this.disk.crash(how)
   }
 
   stop(): void {

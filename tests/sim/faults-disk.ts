@@ -1,0 +1,70 @@
+import type { Cluster } from './cluster.ts'
+import { type DiskFaultKind, tickMs } from './config.ts'
+import type { Strike } from './faults.ts'
+import type { SimulatedMember } from './member.ts'
+import type { Schedule } from './schedule.ts'
+
+/** What becomes of disks. */
+export class DiskFaults {
+  readonly #schedule: Schedule
+  readonly #cluster: Cluster
+
+  constructor(schedule: Schedule, cluster: Cluster) {
+    this.#schedule = schedule
+    this.#cluster = cluster
+  }
+
+  strike(kind: DiskFaultKind, { victim, lastsMs, random }: Strike): void {
+    const { disk } = victim
+    switch (kind) {
+      case 'stall':
+        disk.stall(Math.min(lastsMs, stallMsMax))
+        return
+      case 'slowDisk':
+        disk.slowDown(random.between(2, slownessMax), lastsMs)
+        return
+      case 'full':
+        disk.fill(lastsMs)
+        return
+      case 'writeError':
+        disk.failNext()
+        return
+      case 'crashTorn':
+        disk.interruptNext(() => {
+          this.#cluster.crash(victim, { torn: true })
+          this.#schedule.after(lastsMs, () => this.#cluster.restart(victim))
+        })
+        return
+      case 'corrupt':
+        this.#lose(victim, lastsMs, () => disk.damage())
+        return
+      case 'wipe':
+        this.#lose(victim, lastsMs, () => disk.erase())
+        return
+    }
+  }
+
+  /** All disks work. */
+  stop(): void {
+    for (const { disk } of this.#cluster.members) disk.heal()
+  }
+
+  /**
+   * A log is lost while its tab is closed, and the tab finds out when it comes back. By then the others have noticed that it is
+   * gone: who may be counted on is theirs to judge, and they cannot know of what has just happened.
+   */
+  #lose(victim: SimulatedMember, lastsMs: number, lose: () => void): void {
+    const cluster = this.#cluster
+    cluster.crash(victim)
+    const noticedMs = cluster.config.replica.membership.liveTicks * tickMs * 2
+    this.#schedule.after(Math.max(noticedMs, lastsMs), () => {
+      if (victim.isRunning) return
+      if (cluster.canLose(victim)) lose()
+      cluster.restart(victim)
+    })
+  }
+}
+
+/** Longer than any election timeout, and still within what a disk may do. */
+const stallMsMax = 3_000
+const slownessMax = 50
