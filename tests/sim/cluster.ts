@@ -1,11 +1,12 @@
 import type { MemberId } from '../../src/raft/types.ts'
 import { emptyState, foundingWrite } from '../../src/replica/founding.ts'
-import type { Input, Output, WalError, WalWrite } from '../../src/replica/types.ts'
+import { type Input, type Output, WalError, type WalWrite } from '../../src/replica/types.ts'
 import { Checks } from './checks.ts'
-import { Client, passOn, type Tab } from './clients.ts'
+import { Client, type Tab } from './clients.ts'
 import type { SimulationConfig } from './config.ts'
 import { describeInput, describeOutput } from './describe.ts'
 import { LeaseTimes } from './lease-times.ts'
+import { Losses } from './losses.ts'
 import { SimulatedMember, type Surroundings } from './member.ts'
 import { Model } from './model.ts'
 import type { Mutant } from './mutants.ts'
@@ -13,6 +14,7 @@ import { Network } from './network.ts'
 import { Promises } from './promises.ts'
 import type { Random } from './random.ts'
 import type { Schedule } from './schedule.ts'
+import { Siblings } from './siblings.ts'
 import type { Trace } from './trace.ts'
 
 /** Everything there is in one run: members, the network between them, and the tabs whose clients use them. */
@@ -29,10 +31,17 @@ export class Cluster {
   readonly #trace: Trace
   readonly #around: Surroundings
   readonly #members = new Map<MemberId, SimulatedMember>()
-  readonly #adopted = new Set<MemberId>()
+  readonly #siblings = new Siblings()
+  /** By ordinal, which is what tells whose a request is. */
+  readonly #clients: Client[] = []
+  readonly #losses = new Losses()
+  /** Those whose logs are not to be relied on any more. */
+  readonly #losable = new Set<MemberId>()
   readonly #leaving = new Map<MemberId, () => void>()
   #named = 0
   #areClientsAtRest = false
+  /** How long everyone slept, which is no time for anyone. */
+  sleptMs = 0
 
   constructor(around: {
     schedule: Schedule
@@ -55,7 +64,10 @@ export class Cluster {
       mutant,
       stored: (member, state) => this.checks.stored(member.id, state),
       started: (member, recovered) => this.checks.started(member.id, recovered),
-      persisted: (member, write) => this.checks.persisted(member.id, write),
+      persisted: (member, write) => {
+        this.#losses.persisted(write)
+        this.checks.persisted(member.id, write)
+      },
       durable: (member, write) => this.checks.durable(member.id, write),
       failed: (member, error) => this.#failed(member, error),
       applied: (member, entry, hash) => this.checks.applied(member.id, entry, hash),
@@ -64,40 +76,49 @@ export class Cluster {
     }
   }
 
+  /** All whose logs there are. */
   get members(): readonly SimulatedMember[] {
     return [...this.#members.values()]
   }
 
-  /** Those that serve a tab, as against orphans waiting to be forgotten. */
+  get running(): readonly SimulatedMember[] {
+    return this.members.filter(({ isRunning }) => isRunning)
+  }
+
+  /** Those that have a tab of their own, or may have one again, as against those that are lent a voice. */
   get hosts(): readonly SimulatedMember[] {
-    return this.members.filter(({ id }) => !this.#adopted.has(id))
+    return this.members.filter(({ id }) => !this.#siblings.isLent(id))
   }
 
   /** One that leads and is awake, if there is one. A leader that nobody follows any more may still think it leads. */
   get leader(): SimulatedMember | undefined {
-    return this.hosts.find(({ replica, isFrozen }) => !isFrozen && replica?.status().role === 'leader')
+    return this.members.find(({ replica, isFrozen }) => !isFrozen && replica?.position.role === 'leader')
+  }
+
+  /** Those in its browser that run, itself included. */
+  siblingsOf(member: SimulatedMember): readonly SimulatedMember[] {
+    return this.running.filter(other => this.#siblings.areSiblings(other.id, member.id))
   }
 
   /** A tab that founds the cluster, or one that joins it. */
-  openTab(how: 'found' | 'join'): void {
-    const { perMember } = this.config.clients
-    const clients = Array.from(
-      { length: perMember },
-      (_, ordinal) =>
-        new Client({
-          schedule: this.#schedule,
-          random: this.#random.fork(),
-          config: this.config.clients,
-          promises: this.promises,
-          model: this.model,
-          ordinal,
-          idStep: perMember,
-        }),
-    )
-    if (this.#areClientsAtRest) for (const client of clients) client.rest()
-    const tab = { clients, member: 0 }
+  openTab(how: 'found' | 'join', browser = this.#random.integer(0, this.config.browsers - 1)): void {
+    const tab = { clients: this.#newClients(), member: 0 }
     this.tabs.push(tab)
-    this.#giveNewMember(tab, how)
+    this.#giveNewMember(tab, how, browser)
+  }
+
+  /** One more tab, if there may be: it takes up a member of its browser that nobody speaks for, or becomes a new one. */
+  openAnother(random: Random): void {
+    if (this.#openTabs >= this.config.membersMax) return
+    const browser = random.integer(0, this.config.browsers - 1)
+    const free = this.members.filter(({ id, isRunning }) => !isRunning && this.#siblings.browserOf(id) === browser)
+    const [first, ...others] = random.shuffled(free)
+    if (first === undefined) {
+      this.openTab('join', browser)
+      return
+    }
+    this.restart(first)
+    for (const orphan of others) this.lend(orphan, 'demote', first)
   }
 
   /** Nobody asks for anything new any more, whoever comes later neither. */
@@ -106,17 +127,40 @@ export class Cluster {
     for (const tab of this.tabs) for (const client of tab.clients) client.rest()
   }
 
-  /** The process is gone from one moment to the next. */
-  crash(member: SimulatedMember): void {
-    this.#note(member, 'crashes')
+  /** The process is gone from one moment to the next; if `torn`, in the middle of a write. */
+  crash(member: SimulatedMember, how: { torn?: boolean } = {}): void {
+    this.#note(member, how.torn ? 'crashes in a write' : 'crashes')
     this.#gone(member, 'silent')
-    member.crash()
+    member.crash(how)
   }
 
-  restart(member: SimulatedMember): void {
-    if (member.isRunning || !this.#members.has(member.id)) return
+  /**
+   * Its tab is back. If another speaks for it by now, it waits for that to end if the page before had said farewell, and becomes a
+   * new member otherwise.
+   */
+  restart(member: SimulatedMember, waitsMs = 0): void {
+    if (!this.#members.has(member.id)) return
+    if (this.#siblings.isLent(member.id)) {
+      if (waitsMs > 0) this.#schedule.after(lockEveryMs, () => this.restart(member, waitsMs - lockEveryMs))
+      else if (this.#openTabs < this.config.membersMax) this.openTab('join', this.#siblings.browserOf(member.id))
+      return
+    }
+    if (member.isRunning) return
     this.#note(member, 'starts again')
+    if (this.#tabOf(member) === undefined) this.tabs.push({ clients: this.#newClients(), member: member.id })
     this.#start(member, null)
+  }
+
+  /** At the end of all faults: whoever was only away is back, and whoever has a vote that the others may need. */
+  reopen(): void {
+    const voters = new Set<MemberId>()
+    for (const { replica } of this.running) {
+      for (const { member, state } of replica?.status().members ?? []) if (state === 'voter') voters.add(member)
+    }
+    for (const member of this.members) {
+      if (member.isRunning) continue
+      if (this.#tabOf(member) !== undefined || voters.has(member.id) || voters.size === 0) this.restart(member)
+    }
   }
 
   /** Goes in good order, if it can within the time its page holds the door; then `onGone`. */
@@ -136,42 +180,47 @@ export class Cluster {
     member.push({ kind: 'leave', fate: 'demote' })
   }
 
-  /** A crashed tab will not come back: a sibling hosts its member until the cluster forgets it. The tab's clients move on. */
-  adopt(member: SimulatedMember): void {
-    if (member.isRunning || !this.#members.has(member.id)) return
-    this.#adopted.add(member.id)
-    const tab = this.#tabOf(member)
-    this.#note(member, 'is adopted')
-    this.#start(member, null)
-    member.push({ kind: 'leave', fate: 'remove' })
-    if (tab !== undefined) this.#giveNewMember(tab, 'join')
+  /**
+   * Nobody speaks for that member, so a sibling's worker does: until its vote is given up, or until the cluster has forgotten it.
+   * What its page was not answered is asked from there.
+   */
+  lend(orphan: SimulatedMember, fate: 'demote' | 'remove', host = this.#hostFor(orphan)): void {
+    if (orphan.isRunning || !this.#members.has(orphan.id) || host === undefined || !host.isRunning) return
+    this.#note(orphan, `is lent a voice by ${host.name}, to ${fate}`)
+    this.#siblings.lend(orphan, host, fate)
+    const [tab, heir] = [this.#tabOf(orphan), this.#tabOf(host)]
+    this.#start(orphan, null)
+    orphan.push({ kind: 'leave', fate })
+    if (tab === undefined) return
+    this.tabs.splice(this.tabs.indexOf(tab), 1)
+    if (heir === undefined || !this.config.clients.outbox) return
+    const merged = { clients: [...heir.clients, ...tab.clients], member: host.id }
+    this.tabs[this.tabs.indexOf(heir)] = merged
+    for (const client of tab.clients) client.connect(input => host.push(input))
+  }
+
+  /** Whether the cluster survives it if this member, which does not run, never comes back. */
+  canLose(member: SimulatedMember): boolean {
+    if (!this.#members.has(member.id) || member.isRunning) return false
+    const isLosable = this.#losses.allow(member.id, this.leader, id => this.#members.has(id))
+    if (isLosable) this.#losable.add(member.id)
+    return isLosable
   }
 
   freeze(member: SimulatedMember): void {
     this.#note(member, 'freezes')
-    this.network.pause(member.id)
-    member.freeze()
+    for (const one of [member, ...this.#siblings.lentBy(member)]) {
+      this.network.pause(one.id)
+      one.freeze()
+    }
   }
 
-  wake(member: SimulatedMember): void {
-    if (!member.isFrozen) return
-    this.#note(member, 'wakes')
-    this.network.unpause(member.id)
-    member.wake()
-  }
-
-  /** What a host does at leisure: let go of orphans that a member at their side knows to be forgotten. */
-  retireForgotten(): void {
-    for (const orphan of this.members) {
-      const { replica } = orphan
-      if (!this.#adopted.has(orphan.id) || replica === null) continue
-      const { commit } = replica.position
-      const isForgotten = this.hosts.some(host => {
-        const seen = host.isFrozen ? undefined : host.replica?.status()
-        if (seen === undefined || seen.state === 'joining' || !seen.quorum || seen.applied < commit) return false
-        return !seen.members.some(({ member }) => member === orphan.id)
-      })
-      if (isForgotten) this.#retire(orphan)
+  /** `sleptMs`: how much longer than it was frozen it finds that it was away. */
+  wake(member: SimulatedMember, sleptMs = 0): void {
+    if (member.isFrozen) this.#note(member, 'wakes')
+    for (const one of [member, ...this.#siblings.lentBy(member)]) {
+      this.network.unpause(one.id)
+      one.wake(sleptMs)
     }
   }
 
@@ -179,11 +228,33 @@ export class Cluster {
     return this.#members.get(id)?.name ?? String(id)
   }
 
-  #giveNewMember(tab: Tab, how: 'found' | 'join'): void {
+  get #openTabs(): number {
+    return this.hosts.filter(({ isRunning }) => isRunning).length
+  }
+
+  #newClients(): Client[] {
+    return Array.from({ length: this.config.clients.perMember }, () => {
+      const client = new Client({
+        schedule: this.#schedule,
+        random: this.#random.fork(),
+        config: this.config.clients,
+        promises: this.promises,
+        model: this.model,
+        ordinal: this.#clients.length,
+        idStep: clientsMax,
+      })
+      if (this.#clients.push(client) > clientsMax) throw new Error('more clients than ids can tell apart')
+      if (this.#areClientsAtRest) client.rest()
+      return client
+    })
+  }
+
+  #giveNewMember(tab: Tab, how: 'found' | 'join', browser: number): void {
     const id = this.#random.integer(1, Number.MAX_SAFE_INTEGER)
-    const name = String.fromCharCode('A'.charCodeAt(0) + this.#named)
+    const name = nameOf(this.#named)
     this.#named += 1
     const member = new SimulatedMember(id, name, this.#around, this.#random.fork())
+    this.#siblings.moveIn(id, browser)
     this.#members.set(id, member)
     tab.member = id
     this.#note(member, how === 'found' ? 'founds' : 'wants to join')
@@ -195,35 +266,78 @@ export class Cluster {
   }
 
   #start(member: SimulatedMember, initial: WalWrite | null): void {
-    member.start(initial)
+    try {
+      member.start(initial)
+    } catch (error) {
+      if (!(error instanceof WalError) || !this.#losable.has(member.id)) throw error
+      this.#giveUp(member, error)
+      return
+    }
     this.network.attach(member.id, {
       onUp: other => member.push({ kind: 'peerUp', member: other }),
       onDown: other => member.push({ kind: 'peerDown', member: other }),
       onMessage: (from, message) => member.push({ kind: 'message', from, message }),
     })
-    if (this.#adopted.has(member.id)) return
+    if (this.#siblings.isLent(member.id)) return
     for (const client of this.#tabOf(member)?.clients ?? []) client.connect(input => member.push(input))
   }
 
   #gone(member: SimulatedMember, how: 'bye' | 'silent'): void {
     this.network.detach(member.id, how)
     this.#leaving.delete(member.id)
-    if (this.#adopted.has(member.id)) return
+    for (const orphan of this.#siblings.lentBy(member)) this.crash(orphan)
+    this.#siblings.takeBack(member.id)
     for (const client of this.#tabOf(member)?.clients ?? []) client.disconnect()
+    this.#schedule.after(this.#random.between(...lockFreeMs), () => this.#lockIsFree(member))
   }
 
-  /** As in a tab: it is gone, and its log stays for whoever opens it next. */
+  /** One of the siblings that were waiting for it is handed its lock, and lends it a voice if it knows of a vote. */
+  #lockIsFree(member: SimulatedMember): void {
+    const sibling = this.#hostFor(member)
+    const seen = sibling?.replica?.status().members ?? []
+    if (seen.some(({ member: id, state }) => id === member.id && state === 'voter'))
+      this.lend(member, 'demote', sibling)
+  }
+
+  #hostFor(orphan: SimulatedMember): SimulatedMember | undefined {
+    const hosts = this.siblingsOf(orphan).filter(({ id, isFrozen }) => !isFrozen && !this.#siblings.isLent(id))
+    return this.#random.pick(hosts)
+  }
+
+  /** As in a tab: it is gone, and its log stays for whoever opens it next, which is tried before long. */
   #failed(member: SimulatedMember, error: WalError): void {
     this.#note(member, `stops: ${error.code}`)
     this.#gone(member, 'silent')
+    this.#schedule.after(this.#random.between(...reopenedAfterMs), () => this.restart(member))
+  }
+
+  /** Without its log it has lost its votes, so nobody may speak in its name again. Its tab goes on with another. */
+  #giveUp(member: SimulatedMember, error: WalError): void {
+    this.#note(member, `is lost: ${error.message}`)
+    const tab = this.#tabOf(member)
+    const browser = this.#siblings.browserOf(member.id)
+    this.#forget(member)
+    if (tab !== undefined) this.#giveNewMember(tab, 'join', browser)
+  }
+
+  /** It has no vote any more. Its log stays for whoever opens it next. */
+  #letGo(orphan: SimulatedMember): void {
+    this.#note(orphan, 'is let go of')
+    this.#siblings.takeBack(orphan.id)
+    this.#gone(orphan, 'bye')
+    orphan.stop()
   }
 
   #retire(member: SimulatedMember): void {
     this.#note(member, 'is no more')
     this.#gone(member, 'bye')
     member.stop()
+    this.#forget(member)
+  }
+
+  #forget(member: SimulatedMember): void {
     this.#members.delete(member.id)
-    this.#adopted.delete(member.id)
+    this.#siblings.moveOut(member.id)
   }
 
   #carryOut(member: SimulatedMember, output: Exclude<Output, { kind: 'persist' }>): void {
@@ -234,8 +348,10 @@ export class Cluster {
         return
       case 'respond':
       case 'notify': {
-        const tab = this.#adopted.has(member.id) ? undefined : this.#tabOf(member)
-        if (tab !== undefined) passOn(tab, output)
+        const client = this.#clients[output.id % clientsMax]
+        if (client === undefined || this.#tabOf(member)?.clients.includes(client) !== true) return
+        if (output.kind === 'respond') client.responded(output.id, output.response)
+        else client.notified(output.id, output.notification)
         return
       }
       case 'left': {
@@ -244,12 +360,13 @@ export class Cluster {
         return
       }
       case 'removed': {
-        const tab = this.#adopted.has(member.id) ? undefined : this.#tabOf(member)
         // Not while its outputs are being carried out.
         this.#schedule.after(0, () => {
           if (!this.#members.has(member.id)) return
+          const tab = this.#tabOf(member)
+          const browser = this.#siblings.browserOf(member.id)
           this.#retire(member)
-          if (tab !== undefined) this.#giveNewMember(tab, 'join')
+          if (tab !== undefined) this.#giveNewMember(tab, 'join', browser)
         })
         return
       }
@@ -263,6 +380,10 @@ export class Cluster {
     if (replica === null) return
     const { position } = replica
     this.checks.turned(member.id, position, replica.configuration, replica.stateHash)
+    for (const { orphan, fate } of this.#siblings.settledBy(member)) {
+      if (fate === 'remove') this.#retire(orphan)
+      else this.#letGo(orphan)
+    }
     if (!this.#trace.isOn) return
     const name = (id: MemberId) => this.nameOf(id)
     const [took, gave] = [inputs.map(i => describeInput(i, name)), outputs.map(o => describeOutput(o, name))]
@@ -280,3 +401,18 @@ export class Cluster {
     if (this.#trace.isOn) this.#trace.line(this.#schedule.nowMs, `=== ${member.name} ${what}`)
   }
 }
+
+/** A, B and so on, and after Z A1. */
+function nameOf(ordinal: number): string {
+  const letter = String.fromCharCode('A'.charCodeAt(0) + (ordinal % 26))
+  return ordinal < 26 ? letter : `${letter}${Math.floor(ordinal / 26)}`
+}
+
+/** Request ids are ordinals modulo this. */
+const clientsMax = 1_000
+/** Until a lock is handed on after its holder has gone, one way or the other. */
+const lockFreeMs = [1, 100] as const
+/** How often who waits for a lock looks; how long, is up to the tab. */
+const lockEveryMs = 100
+/** Until someone reloads a tab whose storage failed. */
+const reopenedAfterMs = [50, 2_000] as const

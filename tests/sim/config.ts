@@ -5,21 +5,45 @@ import type { Random } from './random.ts'
 /** Length of a replica's tick, as in a tab. */
 export const tickMs = 50
 
-/** What can go wrong, and how often beside the others. */
-export type FaultKind =
-  | 'crash'
-  | 'crashAll'
-  | 'reload'
-  | 'adopt'
-  | 'freeze'
-  | 'stall'
-  | 'open'
-  | 'halves'
-  | 'isolateLeader'
-  | 'isolateOne'
-  | 'cutLink'
-  | 'cutOneWay'
-  | 'transfer'
+/** Who cannot hear whom. */
+export const networkFaultKinds = [
+  'halves',
+  'isolateLeader',
+  'isolateOne',
+  'deafLeader',
+  'muteLeader',
+  'chaseLeader',
+  'cutLink',
+  'cutOneWay',
+  'flap',
+  'ring',
+  'star',
+  'bridge',
+  'congestion',
+] as const
+
+/** What becomes of tabs, and of those who use them. */
+export const tabFaultKinds = [
+  'crash',
+  'crashAll',
+  'reload',
+  'close',
+  'kill',
+  'remove',
+  'open',
+  'freeze',
+  'stutter',
+  'sleepAll',
+  'transfer',
+] as const
+
+/** What becomes of what was written. */
+export const diskFaultKinds = ['stall', 'slowDisk', 'full', 'writeError', 'crashTorn', 'corrupt', 'wipe'] as const
+
+export type NetworkFaultKind = (typeof networkFaultKinds)[number]
+export type TabFaultKind = (typeof tabFaultKinds)[number]
+export type DiskFaultKind = (typeof diskFaultKinds)[number]
+export type FaultKind = NetworkFaultKind | TabFaultKind | DiskFaultKind
 
 type Interval = readonly [low: number, high: number]
 
@@ -28,9 +52,14 @@ type Interval = readonly [low: number, high: number]
  * to do their harm.
  */
 export interface SimulationConfig {
+  /** Tabs that open at the beginning. */
   readonly members: number
   /** Tabs open at a time, at most. */
   readonly membersMax: number
+  /** Tabs of one browser share its disk: they look after each other's members. */
+  readonly browsers: number
+  /** The first tabs open within this time, one by one or all at once. */
+  readonly openWithinMs: number
   /** Time under faults; what follows is for recovering. */
   readonly faultyMs: number
   /** A member's clock runs this much fast or slow, at most. */
@@ -38,10 +67,16 @@ export interface SimulationConfig {
   readonly network: {
     readonly latencyMs: Interval
     readonly loss: number
+    /** Whether what was lost comes late, as on a data channel, or never. */
+    readonly repeatsLost: boolean
+    readonly repeatMs: Interval
     readonly duplication: number
-    /** Some messages take this much longer. */
+    /** Some messages take this much longer: most of them the low end, few the high one. */
     readonly delay: { readonly probability: number; readonly ms: Interval }
+    readonly congestionMs: number
     readonly keepsOrder: boolean
+    /** Which share of links, and of members, is slower than the others, and by how much. */
+    readonly slow: { readonly links: number; readonly members: number; readonly factor: number }
     /** Until a working link is noticed, and until a broken one is. */
     readonly linkUpMs: Interval
     readonly linkDownMs: Interval
@@ -71,46 +106,24 @@ export interface SimulationConfig {
 }
 
 export function drawConfig(random: Random): SimulationConfig {
-  const members = random.integer(3, 5)
-  const faultLevel = random.pick([0, 1, 1, 2] as const)
-  const slow = random.chance(0.2)
+  const members = drawMembers(random)
+  // Many members for a short time or few for a long one: what a seed costs is about the product.
+  const faultyMs = Math.max(faultyMsMin, (random.between(...memberMsPerSeed) / members) * random.between(0.5, 1))
+  const network = drawNetwork(random)
+  const slow = network.latencyMs[1] > 30
   return {
     members,
-    membersMax: members + random.integer(0, 1),
-    faultyMs: random.integer(8_000, 25_000),
+    membersMax: Math.min(membersMax, members + random.integer(0, 2)),
+    browsers: random.pick([1, 1, 2, 3, members] as const),
+    openWithinMs: random.pick([0, 300, faultyMs / 4] as const),
+    faultyMs,
     clockDrift: random.pick([0, 0.01, 0.1] as const),
-    network: {
-      latencyMs: slow ? [20, random.between(40, 150)] : [0.2, random.between(0.5, 20)],
-      loss: random.chance(0.4) ? 0 : random.between(0, 0.2),
-      duplication: random.chance(0.5) ? 0 : random.between(0, 0.1),
-      delay: { probability: random.chance(0.5) ? 0 : random.between(0, 0.1), ms: [10, random.between(50, 1_500)] },
-      keepsOrder: random.chance(0.5),
-      linkUpMs: [5, random.between(20, 1_000)],
-      linkDownMs: [10, random.between(50, 3_000)],
-    },
+    network,
     disk: {
       latencyMs: [0.3, random.between(0.5, 10)],
       stall: { probability: random.chance(0.5) ? 0 : random.between(0, 0.02), ms: [20, 800] },
     },
-    faults: {
-      everyMs: faultLevel === 0 ? [faultless, faultless] : faultLevel === 1 ? [1_000, 6_000] : [200, 2_500],
-      lastMs: [100, random.between(500, 12_000)],
-      weights: {
-        crash: random.integer(0, 3),
-        crashAll: random.integer(0, 1),
-        reload: random.integer(0, 3),
-        adopt: random.integer(0, 1),
-        freeze: random.integer(0, 2),
-        stall: random.integer(0, 1),
-        open: random.integer(0, 1),
-        halves: random.integer(0, 2),
-        isolateLeader: random.integer(1, 3),
-        isolateOne: random.integer(0, 2),
-        cutLink: random.integer(0, 2),
-        cutOneWay: random.integer(0, 2),
-        transfer: random.integer(0, 1),
-      },
-    },
+    faults: drawFaults(random, faultyMs),
     clients: {
       perMember: random.integer(1, 2),
       thinkMs: [1, random.between(30, 500)],
@@ -125,8 +138,81 @@ export function drawConfig(random: Random): SimulationConfig {
   }
 }
 
-/** No first fault before the run is over. */
-const faultless = 1_000_000
+/** Mostly few, and the small clusters that have rules of their own, now and then many. */
+function drawMembers(random: Random): number {
+  const size = random.weighted({ one: 1, two: 1, three: 4, some: 4, many: 1 })
+  switch (size) {
+    case 'one':
+      return 1
+    case 'two':
+      return 2
+    case 'three':
+      return 3
+    case 'some':
+      return random.integer(4, 6)
+    case 'many':
+      return random.integer(7, membersMax)
+  }
+}
+
+const membersMax = 13
+const memberMsPerSeed: Interval = [10_000, 60_000]
+/** Enough for elections and a few faults. */
+const faultyMsMin = 2_500
+
+const latencies: Readonly<Record<'loopback' | 'lan' | 'country' | 'ocean', Interval>> = {
+  loopback: [0.1, 0.5],
+  lan: [0.5, 5],
+  country: [5, 25],
+  ocean: [30, 150],
+}
+
+function drawNetwork(random: Random): SimulationConfig['network'] {
+  const latencyMs = latencies[random.weighted({ loopback: 3, lan: 3, country: 1, ocean: 1 })]
+  return {
+    latencyMs,
+    loss: random.pick([0, 0, random.between(0, 0.05), random.between(0, lossMax)] as const),
+    repeatsLost: random.chance(0.5),
+    repeatMs: [latencyMs[1], latencyMs[1] + random.between(10, 1_000)],
+    duplication: random.chance(0.5) ? 0 : random.between(0, 0.1),
+    delay: { probability: random.chance(0.5) ? 0 : random.between(0, 0.1), ms: [5, random.between(50, 5_000)] },
+    congestionMs: random.between(20, 1_000),
+    keepsOrder: random.chance(0.5),
+    slow: {
+      links: random.pick([0, 0, 0.2] as const),
+      members: random.pick([0, 0, 0.2] as const),
+      factor: random.between(2, 20),
+    },
+    linkUpMs: [5, random.between(20, 1_000)],
+    // A tab gives a silent link up after three to four seconds; a broken channel is often noticed sooner.
+    linkDownMs: [10, random.between(50, 4_000)],
+  }
+}
+
+const lossMax = 0.3
+
+/** Of all that can go wrong most seeds see only a part, some a single kind, and a few nothing at all. */
+function drawFaults(random: Random, faultyMs: number): SimulationConfig['faults'] {
+  const count = random.pick([0.2, 3, 6, 10, 20, 40] as const)
+  const share = random.pick([0.1, 0.3, 0.3, 0.6, 1] as const)
+  const weights = Object.fromEntries(
+    faultKinds.map(kind => {
+      const weight = random.integer(1, 3) * (rare[kind] ?? 1)
+      return [kind, random.chance(share) ? weight : 0]
+    }),
+  ) as Record<FaultKind, number>
+  const meanMs = faultyMs / count
+  return {
+    everyMs: [0.1 * meanMs, 1.9 * meanMs],
+    lastMs: [50, random.between(300, Math.max(3_000, faultyMs / 2))],
+    weights,
+  }
+}
+
+export const faultKinds: readonly FaultKind[] = [...networkFaultKinds, ...tabFaultKinds, ...diskFaultKinds]
+
+/** Faults that cost much time, or after which little else can happen. */
+const rare: Partial<Record<FaultKind, number>> = { crashAll: 0.3, sleepAll: 0.3, congestion: 0.5 }
 
 const autoCompactions: Readonly<Record<AutoCompaction['kind'], AutoCompaction>> = {
   off: { kind: 'off' },
@@ -155,7 +241,7 @@ function drawReplicaOptions(random: Random, slow: boolean): ReplicaOptions {
     leaseCheckpointTicks: random.pick([10, 40, 1_200] as const),
     membership: {
       ...defaultReplicaOptions.membership,
-      targetVoters: random.pick([3, 5, 5] as const),
+      targetVoters: random.pick([1, 3, 3, 3, 5, 5, 7] as const),
       liveTicks: random.integer(10, 30),
       replaceTicks: random.integer(40, 300),
       forgetTicks: random.pick([200, 400, 12_000] as const),

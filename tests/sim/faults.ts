@@ -1,5 +1,6 @@
 import type { Cluster } from './cluster.ts'
-import type { FaultKind } from './config.ts'
+import { diskFaultKinds, type FaultKind, networkFaultKinds } from './config.ts'
+import { DiskFaults } from './faults-disk.ts'
 import { NetworkFaults } from './faults-network.ts'
 import { TabFaults } from './faults-tabs.ts'
 import type { SimulatedMember } from './member.ts'
@@ -28,6 +29,7 @@ export class Faults {
   readonly #trace: Trace
   readonly #strikesMax: number
   readonly #network: NetworkFaults
+  readonly #disks: DiskFaults
   readonly #tabs: TabFaults
   readonly counts = new Map<FaultKind, number>()
   #strikes = 0
@@ -46,6 +48,7 @@ export class Faults {
     this.#trace = trace
     this.#strikesMax = strikesMax
     this.#network = new NetworkFaults(schedule, cluster)
+    this.#disks = new DiskFaults(schedule, cluster)
     this.#tabs = new TabFaults(schedule, cluster)
   }
 
@@ -56,6 +59,7 @@ export class Faults {
 
   start(): void {
     const { everyMs, lastMs, weights } = this.#cluster.config.faults
+    if (Object.values(weights).every(weight => weight === 0)) return
     this.#schedule.after(this.#random.between(...everyMs), () => {
       if (this.#isOver || this.#strikes >= this.#strikesMax) return
       const kind = this.#random.weighted(weights)
@@ -68,6 +72,7 @@ export class Faults {
   stop(): void {
     this.#isOver = true
     this.#network.stop()
+    this.#disks.stop()
     this.#tabs.stop()
   }
 
@@ -81,29 +86,12 @@ export class Faults {
       this.#trace.line(this.#schedule.nowMs, what)
     }
     const strike = { victim, lastsMs, random }
-    switch (kind) {
-      case 'halves':
-      case 'isolateLeader':
-      case 'isolateOne':
-      case 'cutLink':
-      case 'cutOneWay':
-        this.#network.strike(kind, strike)
-        return
-      case 'stall':
-        victim.disk.stall(Math.min(lastsMs, stallMsMax))
-        return
-      case 'crash':
-      case 'crashAll':
-      case 'reload':
-      case 'adopt':
-      case 'freeze':
-      case 'open':
-      case 'transfer':
-        this.#tabs.strike(kind, strike)
-        return
-    }
+    if (isOneOf(networkFaultKinds, kind)) this.#network.strike(kind, strike)
+    else if (isOneOf(diskFaultKinds, kind)) this.#disks.strike(kind, strike)
+    else this.#tabs.strike(kind, strike)
   }
 }
 
-/** Longer than any election timeout, and still within what a disk may do. */
-const stallMsMax = 3_000
+function isOneOf<K extends FaultKind>(kinds: readonly K[], kind: FaultKind): kind is K {
+  return kinds.some(known => known === kind)
+}

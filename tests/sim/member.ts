@@ -34,7 +34,10 @@ type Observed = NonNullable<ConstructorParameters<typeof Replica>[0]['observer']
 /** One life of a member: from start to crash. */
 interface Life {
   readonly replica: Replica
-  readonly tickMs: number
+  /** No clock is quite right, and none is wrong by the same amount for ever. */
+  tickMs: number
+  /** Which run of the clock this is: one that was stopped does not go on beside the next. */
+  clock: number
   inputs: Input[]
   turnIsDue: boolean
   frozenAtMs: number | null
@@ -89,11 +92,17 @@ export class SimulatedMember {
       options: config.replica,
       observer: { applied: entry => this.#around.applied(this, entry, replica.stateHash) },
     })
-    const drift = this.#random.between(1 - config.clockDrift, 1 + config.clockDrift)
-    const life: Life = { replica, tickMs: tickMs * drift, inputs: [], turnIsDue: false, frozenAtMs: null }
+    const life: Life = {
+      replica,
+      tickMs: this.#drawTickMs(),
+      clock: 0,
+      inputs: [],
+      turnIsDue: false,
+      frozenAtMs: null,
+    }
     this.#life = life
     this.#scheduleTurn(life)
-    schedule.after(this.#random.between(0, tickMs), () => this.#tick(life))
+    schedule.after(this.#random.between(0, tickMs), () => this.#tick(life, 0))
   }
 
   push(input: Input): void {
@@ -104,7 +113,10 @@ export class SimulatedMember {
   }
 
   freeze(): void {
-    if (this.#life !== null) this.#life.frozenAtMs ??= this.#around.schedule.nowMs
+    const life = this.#life
+    if (life === null || life.frozenAtMs !== null) return
+    life.frozenAtMs = this.#around.schedule.nowMs
+    life.clock += 1
   }
 
   /**
@@ -123,10 +135,11 @@ export class SimulatedMember {
     this.#scheduleTurn(life)
     // Or a turn or more was taken before, as if no time had passed.
     const lateMs = clockFirst ? 0 : this.#random.between(0, tickMs / 2)
+    const run = life.clock
     this.#around.schedule.after(lateMs, () => {
-      if (this.#life !== life || life.frozenAtMs !== null) return
+      if (this.#life !== life || life.clock !== run) return
       if (!clockFirst) for (const input of clock) this.push(input)
-      this.#around.schedule.after(life.tickMs, () => this.#tick(life))
+      this.#around.schedule.after(life.tickMs, () => this.#tick(life, run))
     })
   }
 
@@ -140,10 +153,16 @@ export class SimulatedMember {
     this.disk.close()
   }
 
-  #tick(life: Life): void {
-    if (this.#life !== life || life.frozenAtMs !== null) return
+  #tick(life: Life, run: number): void {
+    if (this.#life !== life || life.clock !== run) return
     this.push(tick)
-    this.#around.schedule.after(life.tickMs, () => this.#tick(life))
+    if (this.#random.chance(rateChangeProbability)) life.tickMs = this.#drawTickMs()
+    this.#around.schedule.after(life.tickMs, () => this.#tick(life, run))
+  }
+
+  #drawTickMs(): number {
+    const { clockDrift } = this.#around.config
+    return tickMs * this.#random.between(1 - clockDrift, 1 + clockDrift)
   }
 
   #scheduleTurn(life: Life): void {
@@ -183,6 +202,8 @@ export class SimulatedMember {
 }
 
 const tick: Input = { kind: 'tick' }
+/** With each tick. */
+const rateChangeProbability = 0.01
 /** What arrives within this time shares a turn. */
 const turnMsMax = 1
 /** A gap in the clock longer than this is a freeze, as for the tab's clock; shorter ones are caught up with. */

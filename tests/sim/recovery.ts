@@ -33,11 +33,11 @@ export function outliveLeases(cluster: Cluster, schedule: Schedule): void {
 
 /** What keeps the cluster from being whole, or null. */
 function unrecovered(cluster: Cluster): string | null {
-  const members = cluster.members
-  const running = members.flatMap(member => (member.replica === null ? [] : [{ member, replica: member.replica }]))
-  const stopped = members.find(({ isRunning }) => !isRunning)
-  if (stopped !== undefined) return `${stopped.name} is not running`
-  if (members.length > cluster.hosts.length) return 'there are orphans'
+  const running = cluster.running.flatMap(member =>
+    member.replica === null ? [] : [{ member, replica: member.replica }],
+  )
+  const lent = cluster.running.find(member => !cluster.hosts.includes(member))
+  if (lent !== undefined) return `${lent.name} is still lent a voice`
   const statuses = running.map(({ member, replica }) => ({
     ...replica.status(),
     name: member.name,
@@ -59,10 +59,11 @@ function unrecovered(cluster: Cluster): string | null {
     if ([...listed.values()].includes('voter')) return `${name} counts on a voter that is no more`
   }
   const voters = leader.members.filter(({ state }) => state === 'voter').length
-  const wanted = largestOdd(Math.min(members.length, cluster.config.replica.membership.targetVoters))
+  const wanted = largestOdd(Math.min(running.length, cluster.config.replica.membership.targetVoters))
   if (voters !== wanted) return `${voters} voters instead of ${wanted}`
   if (leader.applied !== cluster.checks.committedIndex) return `committed was ${cluster.checks.committedIndex}`
   for (const tab of cluster.tabs) {
+    if (!running.some(({ member }) => member.id === tab.member)) return `${cluster.nameOf(tab.member)} is not running`
     for (const client of tab.clients) {
       const [unsettled] = client.unsettled
       if (unsettled !== undefined) return `${cluster.nameOf(tab.member)} waits: ${client.unsettled.join(', ')}`

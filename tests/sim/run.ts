@@ -34,8 +34,6 @@ export interface Failure {
   readonly strikes: number
 }
 
-const retirementEveryMs = 500
-
 /** One seed, from the founding to the end. The same seed gives the same run, to the bit. */
 export function runSeed(seed: number, options: RunOptions = {}): RunResult {
   const { mutant = null, faultsMax, untilMs = Number.POSITIVE_INFINITY } = options
@@ -65,7 +63,7 @@ export function runSeed(seed: number, options: RunOptions = {}): RunResult {
   } finally {
     undo?.()
   }
-  return { seed, failure, statistics: statisticsOf(cluster, faults, schedule.nowMs, recoveryMs) }
+  return { seed, failure, statistics: statisticsOf(cluster, faults, schedule.nowMs + cluster.sleptMs, recoveryMs) }
 }
 
 function statisticsOf(cluster: Cluster, faults: Faults, simulatedMs: number, recoveryMs: number): Statistics {
@@ -88,15 +86,10 @@ function statisticsOf(cluster: Cluster, faults: Faults, simulatedMs: number, rec
 /** One tab founds the cluster, the others come after it, one by one or all at once. */
 function open(cluster: Cluster, schedule: Schedule, random: Random): void {
   cluster.openTab('found')
-  const withinMs = random.pick([0, 300, 5_000] as const)
-  for (let i = 1; i < cluster.config.members; i += 1) {
-    schedule.after(random.between(0, withinMs), () => cluster.openTab('join'))
+  const { members, openWithinMs } = cluster.config
+  for (let i = 1; i < members; i += 1) {
+    schedule.after(random.between(0, openWithinMs), () => cluster.openTab('join'))
   }
-  const retire = () => {
-    cluster.retireForgotten()
-    schedule.after(retirementEveryMs, retire)
-  }
-  schedule.after(retirementEveryMs, retire)
 }
 
 function describe(error: unknown, atMs: number, strikes: number): Failure {
