@@ -251,6 +251,15 @@ export class Replica {
     }
   }
 
+  /** What its own disk lets this member say to itself. A leader that has committed its own removal is a stranger by then. */
+  #stepOwn(message: Message): void {
+    try {
+      this.#raft.step(message)
+    } catch (error) {
+      if (!(error instanceof RaftError) || error.code !== 'STEP_PEER_NOT_FOUND') throw error
+    }
+  }
+
   /** Raft itself refuses learners and strangers. */
   #transfer(to: MemberId): void {
     if (this.#raft.role === 'leader') this.#raft.transferLeader(to)
@@ -341,7 +350,7 @@ export class Replica {
         this.#log.compactIfOutgrown()
         return
       case this.member:
-        this.#raft.step(message)
+        this.#stepOwn(message)
         return
       default:
         this.#send(message.to, { kind: 'raft', message })

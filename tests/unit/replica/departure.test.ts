@@ -1,4 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { encodeConfChange } from '../../../src/raft/conf-change.ts'
+import { EMPTY_BYTES } from '../../../src/raft/types.ts'
+import { foundingWrite } from '../../../src/replica/founding.ts'
+import type { WalWrite } from '../../../src/replica/types.ts'
 import { put } from '../../sim/requests.ts'
 import { TestCluster } from './cluster.ts'
 
@@ -156,5 +160,39 @@ describe('a member that was forgotten while it was away', () => {
     cluster.restart(3)
     cluster.tick(2 * cluster.options.gossipTicks)
     expect(cluster.said(3)).toEqual([])
+  })
+})
+
+describe('a leader whose log holds its own removal', () => {
+  test('commits it and then hears its own disk, whose word no longer counts', () => {
+    const removal = encodeConfChange({
+      transition: 'auto',
+      changes: [{ type: 'removeMember', member: 1 }],
+      context: EMPTY_BYTES,
+    })
+    const { install, ...founding } = foundingWrite(1)
+    if (install === null) throw new Error('a cluster begins with a snapshot')
+    const { metadata } = install
+    const confState = { ...metadata.confState, voters: [1, 2] }
+    const log: WalWrite = {
+      ...founding,
+      install: { ...install, metadata: { ...metadata, confState } },
+      entries: [{ term: 1, index: 2, type: 'confChangeV2', data: removal }],
+    }
+    const cluster = new TestCluster()
+    const isOf2 = (type: string) => (sent: (typeof cluster.sent)[number]) =>
+      sent.from === 2 && sent.message.kind === 'raft' && sent.message.message.type === type
+    // Only the first asks for votes, and the answer that lets it commit comes late.
+    cluster.drop = sent => isOf2('MsgPreVote')(sent) || isOf2('MsgAppResp')(sent)
+    for (const member of [1, 2]) cluster.open(member, log)
+    cluster.until('it leads', () => cluster.leader === 1)
+    const answer = cluster.sent.findLast(isOf2('MsgAppResp'))
+    if (answer === undefined) throw new Error('nobody answered')
+    const command = { clientId: client, seq: 1, acked: 0, request: put('a', '1') }
+    cluster.turn(1, [
+      { kind: 'request', id: 1, request: { kind: 'write', command } },
+      { kind: 'message', from: 2, message: answer.message },
+    ])
+    expect(cluster.voters(1)).toEqual([2])
   })
 })
