@@ -125,14 +125,14 @@ export class SimulatedDisk {
     this.#end(0)
   }
 
-  /** While nobody has it open: one bit of what is stored is not what it was. */
+  /** While nobody has it open: one bit of what is stored is not what it was. Often of the newest record, which nothing vouches for. */
   damage(): void {
     const bit = this.#random.integer(0, 2 ** 31)
-    const place = this.#random.integer(0, this.#disk.sequences.length)
-    const sequence = this.#disk.sequences[place]
-    if (sequence !== undefined) this.#disk.corruptRecord(sequence, bit)
-    else if (this.#disk.hasSnapshot) this.#disk.corruptSnapshot(bit)
-    else this.#disk.corruptRecord(this.#disk.sequences[0] ?? 0, bit)
+    const newest = this.#disk.sequences.at(-1) ?? 0
+    const what = this.#random.weighted({ newest: 2, any: 1, snapshot: this.#disk.hasSnapshot ? 1 : 0 })
+    if (what === 'snapshot') this.#disk.corruptSnapshot(bit)
+    else if (what === 'newest') this.#disk.corruptRecord(newest, bit)
+    else this.#disk.corruptRecord(this.#random.pick(this.#disk.sequences) ?? newest, bit)
   }
 
   /** While nobody has it open: there is no log any more. */

@@ -57,14 +57,20 @@ export class DiskFaults {
     const cluster = this.#cluster
     cluster.crash(victim)
     const noticedMs = cluster.config.replica.membership.liveTicks * tickMs * 2
-    this.#schedule.after(Math.max(noticedMs, lastsMs), () => {
+    const loseOrWait = (waitsMs: number) => {
       if (victim.isRunning) return
-      if (cluster.canLose(victim)) lose()
-      cluster.restart(victim)
-    })
+      const canLose = cluster.canLose(victim)
+      if (canLose) lose()
+      if (canLose || waitsMs <= 0) cluster.restart(victim)
+      else this.#schedule.after(patienceStepMs, () => loseOrWait(waitsMs - patienceStepMs))
+    }
+    this.#schedule.after(Math.max(noticedMs, lastsMs), () => loseOrWait(patienceMs))
   }
 }
 
 /** Longer than any election timeout, and still within what a disk may do. */
 const stallMsMax = 3_000
 const slownessMax = 50
+/** A cluster that cannot do without a member now may be able to before long. */
+const patienceMs = 3_000
+const patienceStepMs = 300
