@@ -137,7 +137,7 @@ export type WalErrorCode =
   | 'UNAVAILABLE'
   /** The disk or the origin's quota is full. */
   | 'NOSPACE'
-  /** What is stored is damaged in a way that cannot be cut off. */
+  /** What is stored is damaged. The member has lost what it promised, and nobody may speak in its name again. */
   | 'CORRUPT'
   | 'CLOSED'
   /** Any other failed write, a log deleted under its owner, a log to be made that exists or to be opened that does not. */

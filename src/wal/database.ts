@@ -76,6 +76,11 @@ export function walError(error: unknown, otherwise: WalErrorCode): WalError {
   if (error instanceof WalError) return error
   // A full disk is reported by name; whether it is an Error object depends on the engine's age.
   const { name = 'unknown', message = String(error) } = error instanceof Object ? (error as Partial<Error>) : {}
-  const code = name === 'QuotaExceededError' ? 'NOSPACE' : otherwise
-  return new WalError(code, `${name}: ${message}`, { cause: error })
+  return new WalError(codes.get(name) ?? otherwise, `${name}: ${message}`, { cause: error })
 }
+
+const codes: ReadonlyMap<string, WalErrorCode> = new Map([
+  ['QuotaExceededError', 'NOSPACE'],
+  // Chromium keeps large values in files of their own, and one is gone (https://chromestatus.com/feature/5140210640486400).
+  ['NotReadableError', 'CORRUPT'],
+])

@@ -63,8 +63,8 @@ export async function createWal(identity: WalIdentity, initial: WalWrite): Promi
 }
 
 /**
- * Opens what `createWal` made. A damaged newest record is cut off first, see `cut`.
- * Errors: `CORRUPT` for any other damage, `FAILED` if there is no such log, `UNAVAILABLE`.
+ * Opens what `createWal` made. A newest record that was never finished is cut off first, see `cut`.
+ * Errors: `CORRUPT` for any damage, `FAILED` if there is no such log, `UNAVAILABLE`.
  */
 export async function openWal(identity: WalIdentity): Promise<IdbWal> {
   let missing = false
@@ -116,7 +116,7 @@ export async function deleteWal(identity: WalIdentity): Promise<void> {
 
 export class IdbWal implements Wal {
   readonly recovered: WalState
-  /** What had to be cut off the end when this log was opened. */
+  /** The unfinished record that was cut off the end when this log was opened. */
   readonly cut: TailCut | null
   /** The writes this member keeps, in the same database. */
   readonly outbox: IdbOutbox

@@ -1,7 +1,15 @@
 import { BytesError } from '../binary/bytes.ts'
 import type { Entry, HardState, Index, Snapshot } from '../raft/types.ts'
 import { WalError, type WalState, type WalWrite } from '../replica/types.ts'
-import { bytesOf, decodeRecord, decodeSnapshot, encodeRecord, encodeSnapshot, type LogRecord } from './record.ts'
+import {
+  bytesOf,
+  decodeRecord,
+  decodeSnapshot,
+  encodeRecord,
+  encodeSnapshot,
+  isUnfinishedRecord,
+  type LogRecord,
+} from './record.ts'
 
 /**
  * What a log looks like on disk, as pure bookkeeping: each write becomes a `Change` for a disk to carry out atomically, and
@@ -25,7 +33,7 @@ export interface Stored {
   readonly snapshot: unknown
 }
 
-/** The newest record was damaged, so it was cut off: the write never finished, or the disk lost it. */
+/** Of the newest record there is only the beginning, so it was cut off: a write that never finished, and that nobody relied on. */
 export interface TailCut {
   readonly sequence: number
   readonly reason: string
@@ -65,7 +73,7 @@ export class Layout {
     return { layout, change: layout.plan(initial) }
   }
 
-  /** Throws `WalError` `CORRUPT` unless what is stored is a whole log, but for a damaged record at its end. */
+  /** Throws `WalError` `CORRUPT` unless what is stored is a whole log, but for an unfinished record at its end. */
   static recover(stored: Stored): Recovery {
     const found = stored.snapshot === undefined ? null : readSnapshot(stored.snapshot)
     const { records, cut } = readRecords(stored.records, found?.firstSequence ?? 1)
@@ -161,11 +169,19 @@ function readRecords(stored: Stored['records'], firstSequence: number): { record
       records.push(readRecord(value, sequence))
     } catch (error) {
       if (!(error instanceof BytesError)) throw error
-      if (i === stored.length - 1) return { records, cut: { sequence, reason: error.message } }
+      if (i === stored.length - 1 && isUnfinished(value)) return { records, cut: { sequence, reason: error.message } }
       throw new WalError('CORRUPT', `record ${sequence}: ${error.message}`, { cause: error })
     }
   }
   return { records, cut: null }
+}
+
+/**
+ * A record that was whole may have been acted on: its vote given, its entries acknowledged. A member that goes on without it breaks what
+ * it promised, so only what was never whole is cut off.
+ */
+function isUnfinished(value: unknown): boolean {
+  return value instanceof Uint8Array && isUnfinishedRecord(value)
 }
 
 function readRecord(value: unknown, sequence: number): LogRecord {

@@ -96,6 +96,13 @@ export class MemoryDisk {
     this.#owner = null
   }
 
+  /** Keeps only so many bytes of a stored record, as if its writing had been broken off there. */
+  tearRecord(sequence: number, bytes: number): void {
+    const record = this.#records.get(sequence)
+    if (record === undefined) throw new Error('there is nothing to tear')
+    this.#records.set(sequence, record.slice(0, bytes))
+  }
+
   /** Flips one bit of a stored record. */
   corruptRecord(sequence: number, bit: number): void {
     flip(this.#records.get(sequence), bit)
@@ -145,7 +152,7 @@ export class MemoryDisk {
 
 export class MemoryWal implements Wal {
   readonly recovered: WalState
-  /** What had to be cut off the end when this log was opened. */
+  /** The unfinished record that was cut off the end when this log was opened. */
   readonly cut: TailCut | null
   readonly #disk: MemoryDisk
   readonly #layout: Layout

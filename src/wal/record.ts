@@ -21,15 +21,13 @@ import { crc32c } from './crc32c.ts'
  * The kinds of value a member's database is made of, to bytes and back (`docs/storage.md`).
  *
  *     seal       CRC-32C u32 of all that follows, version u8, kind u8
- *     record     seal, sequence, hard state, entries
+ *     record     seal, length u32 of the whole, CRC-32C u32 of version, kind and length, sequence, hard state, entries
  *     snapshot   seal, first sequence, snapshot
  *     outbox     seal, count u32, then of each write: when it was asked for, length u32, command
  *
- * Decoding throws `BytesError` for damage, and `WalError` `CORRUPT` for bytes that are intact but not ours to understand: those
- * must never be mistaken for a torn write and cut off. Decoded data are views of the bytes given.
+ * Decoding throws `BytesError` for damage, and `WalError` `CORRUPT` for bytes that are intact but not ours to understand.
+ * Decoded data are views of the bytes given.
  */
-
-export const RECORD_VERSION = 1
 
 /** One atomic write. It carries the hard state in force after it, even if unchanged, so older records can always go. */
 export interface LogRecord {
@@ -48,24 +46,48 @@ export interface SnapshotRecord {
 const RECORD = 1
 const SNAPSHOT = 2
 const OUTBOX = 3
+type Kind = typeof RECORD | typeof SNAPSHOT | typeof OUTBOX
+
+/** What is written. Records of version 1, which had no length, are still read. */
+const versions: Readonly<Record<Kind, number>> = { [RECORD]: 2, [SNAPSHOT]: 1, [OUTBOX]: 1 }
 
 const checksumBytes = 4
 const sealBytes = checksumBytes + 2
+const lengthEnd = sealBytes + 4
+const headerBytes = lengthEnd + checksumBytes
 const outboxHeaderBytes = integerBytes + 4
 
 export function encodeRecord({ sequence, hardState, entries }: LogRecord): Uint8Array<ArrayBuffer> {
-  const writer = begin(RECORD, integerBytes + hardStateSize + entriesSize(entries))
+  const bodySize = headerBytes - sealBytes + integerBytes + hardStateSize + entriesSize(entries)
+  const writer = begin(RECORD, bodySize)
+  writer.u32(sealBytes + bodySize)
+  writer.u32(0)
   writer.integer(sequence)
   writeHardState(writer, hardState)
   writeEntries(writer, entries)
-  return seal(writer.finish())
+  const bytes = writer.finish()
+  viewOf(bytes).setUint32(lengthEnd, headerChecksum(bytes), true)
+  return seal(bytes)
 }
 
 export function decodeRecord(bytes: Uint8Array): LogRecord {
-  const reader = unseal(bytes, RECORD)
+  const { reader, version } = unseal(bytes, RECORD)
+  // The length has no more to say: the checksum has found the record whole.
+  if (version > 1) reader.bytes(headerBytes - sealBytes)
   const record = { sequence: reader.integer(), hardState: readHardState(reader), entries: readEntries(reader) }
   reader.finish()
   return record
+}
+
+/**
+ * Whether this is how a log record begins, and no more of it: a write that was broken off. A whole record that was damaged later
+ * is as long as it says it is, and what it says has a checksum of its own.
+ */
+export function isUnfinishedRecord(bytes: Uint8Array): boolean {
+  if (bytes.length < headerBytes) return true
+  const view = viewOf(bytes)
+  if (view.getUint32(lengthEnd, true) !== headerChecksum(bytes)) return false
+  return bytes.length < view.getUint32(sealBytes, true)
 }
 
 export function encodeSnapshot({ firstSequence, snapshot }: SnapshotRecord): Uint8Array<ArrayBuffer> {
@@ -76,7 +98,7 @@ export function encodeSnapshot({ firstSequence, snapshot }: SnapshotRecord): Uin
 }
 
 export function decodeSnapshot(bytes: Uint8Array): SnapshotRecord {
-  const reader = unseal(bytes, SNAPSHOT)
+  const { reader } = unseal(bytes, SNAPSHOT)
   const record = { firstSequence: reader.integer(), snapshot: readSnapshot(reader) }
   reader.finish()
   return record
@@ -98,7 +120,7 @@ export function encodeOutboxBatch(entries: readonly OutboxEntry[]): Uint8Array<A
 
 /** Each command has bytes of its own, since one that is posted takes along all of the buffer it looks into. */
 export function decodeOutboxBatch(bytes: Uint8Array): OutboxEntry[] {
-  const reader = unseal(bytes, OUTBOX)
+  const { reader } = unseal(bytes, OUTBOX)
   const entries = Array.from({ length: reader.count(outboxHeaderBytes) }, () => {
     const at = reader.integer()
     return { at, command: readCommand(reader.bytes(reader.u32()).slice()) }
@@ -122,26 +144,37 @@ function readCommand(bytes: Uint8Array): Command {
   throw new WalError('CORRUPT', 'a command of no client in the outbox')
 }
 
-function begin(kind: number, bodySize: number): ByteWriter {
+function begin(kind: Kind, bodySize: number): ByteWriter {
   const writer = new ByteWriter(sealBytes + bodySize)
   writer.u32(0)
-  writer.u8(RECORD_VERSION)
+  writer.u8(versions[kind])
   writer.u8(kind)
   return writer
 }
 
 function seal(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
-  new DataView(bytes.buffer).setUint32(0, crc32c(bytes.subarray(checksumBytes)), true)
+  viewOf(bytes).setUint32(0, crc32c(bytes.subarray(checksumBytes)), true)
   return bytes
 }
 
-function unseal(bytes: Uint8Array, kind: number): ByteReader {
+function unseal(bytes: Uint8Array, kind: Kind): { reader: ByteReader; version: number } {
   const reader = new ByteReader(bytes)
   const checksum = reader.u32()
   if (crc32c(bytes.subarray(checksumBytes)) !== checksum) throw new BytesError('checksum mismatch')
   const version = reader.u8()
-  if (version !== RECORD_VERSION) throw new WalError('CORRUPT', `record version ${version} is not known here`)
   const found = reader.u8()
   if (found !== kind) throw new WalError('CORRUPT', `a record of kind ${found} where ${kind} belongs`)
-  return reader
+  if (version < 1 || version > versions[kind]) {
+    throw new WalError('CORRUPT', `version ${version} of a record of kind ${kind} is not known here`)
+  }
+  return { reader, version }
+}
+
+/** Of version, kind and length. */
+function headerChecksum(bytes: Uint8Array): number {
+  return crc32c(bytes.subarray(checksumBytes, lengthEnd))
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
 }

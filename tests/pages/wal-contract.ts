@@ -57,14 +57,28 @@ async function tamper(member: number, store: string, change: (store: IDBObjectSt
 
 /** Flips one bit in the middle of a stored value. */
 function flipBit(member: number, storeName: string, key: number | string): Promise<void> {
+  return replace(member, storeName, key, value => {
+    const middle = value.length >> 1
+    return value.map((byte, at) => (at === middle ? byte ^ 4 : byte))
+  })
+}
+
+/** Leaves the first half of a stored value. */
+function tear(member: number, storeName: string, key: number | string): Promise<void> {
+  return replace(member, storeName, key, value => value.slice(0, value.length >> 1))
+}
+
+function replace(
+  member: number,
+  storeName: string,
+  key: number | string,
+  change: (value: Uint8Array) => Uint8Array,
+): Promise<void> {
   return tamper(member, storeName, store => {
     const request: IDBRequest<unknown> = store.get(key)
     request.onsuccess = () => {
-      const value = request.result
-      if (!(value instanceof Uint8Array)) throw new Error('nothing to damage')
-      const middle = value.length >> 1
-      value[middle] = (value[middle] ?? 0) ^ 4
-      store.put(value, key)
+      if (!(request.result instanceof Uint8Array)) throw new Error('nothing to damage')
+      store.put(change(request.result), key)
     }
   })
 }
@@ -95,6 +109,7 @@ const parts = {
   outcome,
   snapshotAt,
   tamper,
+  tear,
   write,
 }
 

@@ -33,10 +33,18 @@ async function diskWith(entryCount: number): Promise<MemoryDisk> {
 }
 
 describe('damage', () => {
-  test('a damaged newest record is cut off and reported, whichever bit it was', async () => {
-    for (let bit = 0; bit < 70 * 8; bit++) {
+  test('a damaged newest record is not cut off, whichever bit it was: its vote may have been given', async () => {
+    for (let bit = 0; bit < 80 * 8; bit++) {
       const disk = await diskWith(3)
       disk.corruptRecord(4, bit)
+      expect(code(() => disk.open())).toBe('CORRUPT')
+    }
+  })
+
+  test('a newest record that was never finished is cut off and reported, wherever it ends', async () => {
+    for (let bytes = 0; bytes < 70; bytes++) {
+      const disk = await diskWith(3)
+      disk.tearRecord(4, bytes)
       const wal = disk.open()
       expect(wal.cut).toMatchObject({ sequence: 4 })
       expect(wal.recovered.entries).toEqual(entries(1, 2))
@@ -45,9 +53,22 @@ describe('damage', () => {
     }
   })
 
+  test('an unfinished record that is damaged as well is not cut off: nothing tells how long it was to be', async () => {
+    const disk = await diskWith(3)
+    disk.tearRecord(4, 50)
+    disk.corruptRecord(4, 8 * 6)
+    expect(code(() => disk.open())).toBe('CORRUPT')
+  })
+
+  test('an unfinished record anywhere but at the end stops the member', async () => {
+    const disk = await diskWith(3)
+    disk.tearRecord(3, 20)
+    expect(code(() => disk.open())).toBe('CORRUPT')
+  })
+
   test('after a cut the log goes on as if the record had never been', async () => {
     const disk = await diskWith(3)
-    disk.corruptRecord(4, 100)
+    disk.tearRecord(4, 20)
     const wal = disk.open()
     await wal.append(write({ entries: entries(3, 4, 9) }))
     await wal.close()
@@ -79,7 +100,7 @@ describe('damage', () => {
   test('the only record is not cut: with it would go the vote', async () => {
     const disk = new MemoryDisk()
     await disk.create(write({ hardState: { term: 4, vote: 2, commit: 0 } })).close()
-    disk.corruptRecord(1, 60)
+    disk.tearRecord(1, 30)
     expect(code(() => disk.open())).toBe('CORRUPT')
     disk.loseRecord(1)
     expect(code(() => disk.open())).toBe('CORRUPT')
@@ -108,7 +129,7 @@ describe('damage', () => {
     const hardState = { term: 6, vote: 1, commit: 6 }
     await wal.append(write({ hardState, compaction: { snapshot: snapshotAt(6), compactTo: 3 } }))
     await wal.close()
-    disk.corruptRecord(8, 99)
+    disk.tearRecord(8, 40)
     const again = disk.open()
     expect(again.cut?.sequence).toBe(8)
     expect(again.recovered).toEqual({ hardState, snapshot: snapshotAt(6), entries: [] })
@@ -128,7 +149,7 @@ describe('damage', () => {
       }),
     )
     await wal.close()
-    disk.corruptRecord(5, 200)
+    disk.tearRecord(5, 40)
     const again = disk.open()
     expect(again.recovered.hardState.commit).toBe(5)
     expect(again.recovered.entries).toEqual([])

@@ -3,7 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { BytesError } from '../../../src/binary/bytes.ts'
 import { WalError } from '../../../src/replica/types.ts'
 import { crc32c } from '../../../src/wal/crc32c.ts'
-import { decodeRecord, decodeSnapshot, encodeRecord, encodeSnapshot } from '../../../src/wal/record.ts'
+import {
+  decodeRecord,
+  decodeSnapshot,
+  encodeRecord,
+  encodeSnapshot,
+  isUnfinishedRecord,
+} from '../../../src/wal/record.ts'
 import { entry, safeInteger, snapshot } from '../net/arbitraries.ts'
 
 const record = fc.record({
@@ -25,6 +31,12 @@ function resealed(bytes: Uint8Array, at: number, value: number): Uint8Array {
   const copy = bytes.slice()
   copy[at] = value
   new DataView(copy.buffer).setUint32(0, crc32c(copy.subarray(4)), true)
+  return copy
+}
+
+function flipped(bytes: Uint8Array, bit: number): Uint8Array {
+  const copy = bytes.slice()
+  copy[bit >> 3] = (copy[bit >> 3] ?? 0) ^ (1 << (bit & 7))
   return copy
 }
 
@@ -65,6 +77,40 @@ describe('round trip', () => {
   })
 })
 
+describe('records of version 1, without a length', () => {
+  const bytes = Uint8Array.from(
+    Buffer.from(
+      '24a487de0101070000000000000003000000000000000200000000000000010000000000000001000000000300000000000000020000000000000003000000010203',
+      'hex',
+    ),
+  )
+
+  test('are read', () => {
+    expect(decodeRecord(bytes)).toEqual(decodeRecord(sample))
+  })
+
+  test('are never taken for unfinished when a bit of them is flipped', () => {
+    for (let bit = 0; bit < bytes.length * 8; bit++) expect(isUnfinishedRecord(flipped(bytes, bit))).toBe(false)
+  })
+})
+
+describe('what was never finished is told from what was damaged', () => {
+  test('every beginning of a record is unfinished', () => {
+    for (let length = 0; length < sample.length; length++) {
+      expect(isUnfinishedRecord(sample.subarray(0, length))).toBe(true)
+    }
+  })
+
+  test('a whole record is finished, whichever bits of it are flipped', () => {
+    expect(isUnfinishedRecord(sample)).toBe(false)
+    for (let bit = 0; bit < sample.length * 8; bit++) {
+      expect(isUnfinishedRecord(flipped(sample, bit))).toBe(false)
+      for (let other = 0; other < bit; other++)
+        expect(isUnfinishedRecord(flipped(flipped(sample, bit), other))).toBe(false)
+    }
+  })
+})
+
 describe('damage is told from what is merely unknown', () => {
   test('every truncation', () => {
     for (let length = 0; length < sample.length; length++) {
@@ -74,9 +120,7 @@ describe('damage is told from what is merely unknown', () => {
 
   test('every single flipped bit', () => {
     for (let bit = 0; bit < sample.length * 8; bit++) {
-      const flipped = sample.slice()
-      flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-      expect(() => decodeRecord(flipped)).toThrow(BytesError)
+      expect(() => decodeRecord(flipped(sample, bit))).toThrow(BytesError)
     }
   })
 
@@ -99,8 +143,9 @@ describe('damage is told from what is merely unknown', () => {
     )
   })
 
-  test('a later version is no damage, or an older program would cut off what a newer one wrote', () => {
-    expect(() => decodeRecord(resealed(sample, 4, 2))).toThrow(WalError)
+  test('an unknown version is no damage', () => {
+    expect(() => decodeRecord(resealed(sample, 4, 3))).toThrow(WalError)
+    expect(() => decodeRecord(resealed(sample, 4, 0))).toThrow(WalError)
   })
 
   test('a snapshot where a record belongs is no damage either', () => {
