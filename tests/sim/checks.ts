@@ -129,9 +129,7 @@ export class Checks {
       throw new Violation('a term is durable before it is told', `${member} tells ${term}, its disk has ${durableTerm}`)
     }
     if (reject) return
-    if (type === 'MsgVoteResp' && this.#votes.of(member, term) !== to) {
-      throw new Violation('a vote is durable before it is told', `${member} for ${to} in ${term}`)
-    }
+    if (type === 'MsgVoteResp') this.#votes.told(member, to, term)
     if (type === 'MsgAppResp') this.#checkAcknowledgement(member, message.message)
   }
 

@@ -38,4 +38,18 @@ export class Votes {
   of(member: MemberId, term: Term): MemberId | null {
     return this.#ballots.get(member)?.votes.get(term) ?? null
   }
+
+  /**
+   * A candidate is told that it has a member's vote. With that on its disk the member will not vote otherwise, and neither will one
+   * whose disk is past the term by then: of a turn that votes twice, in two terms, only the second vote is written.
+   */
+  told(member: MemberId, candidate: MemberId, term: Term): void {
+    const ballot = this.#ballots.get(member)
+    const vote = ballot?.votes.get(term)
+    if (vote === candidate) return
+    if (ballot === undefined || vote !== undefined || ballot.term <= term) {
+      throw new Violation('a vote is durable before it is told', `${member} for ${candidate} in ${term}`)
+    }
+    ballot.votes.set(term, candidate)
+  }
 }
