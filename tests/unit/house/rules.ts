@@ -74,6 +74,7 @@ export const entries: readonly string[] = [
   'scripts/require-node.cjs',
   'tests/sim/main.ts',
   'tests/conformance/raft-scripts.ts',
+  'tests/linearizability/main.ts',
   'tests/e2e/global-setup.ts',
   'tests/pages/*.html',
   'bench/pages/*.html',
