@@ -30,6 +30,8 @@ export class SimulatedDisk {
   /** Neither durable nor lost yet, oldest first. */
   #issued: Issued[] = []
   #busyUntilMs = 0
+  /** Now and then, of its own accord: long enough for a leader to give up leadership. */
+  #stalls = true
   #slowness: { readonly factor: number; readonly untilMs: number } = { factor: 1, untilMs: 0 }
   #fullUntilMs = 0
   #nextFails = false
@@ -102,6 +104,7 @@ export class SimulatedDisk {
 
   /** What is issued from now on meets a sound disk. What was lost or damaged stays so. */
   heal(): void {
+    this.#stalls = false
     this.#slowness = { factor: 1, untilMs: 0 }
     this.#fullUntilMs = 0
     this.#nextFails = false
@@ -144,7 +147,9 @@ export class SimulatedDisk {
     const { latencyMs, stall } = this.#config
     const isSlow = this.#schedule.nowMs < this.#slowness.untilMs
     const takesMs = this.#random.between(...latencyMs) * (isSlow ? this.#slowness.factor : 1)
-    return this.#random.chance(stall.probability) ? takesMs + this.#random.between(...stall.ms) : takesMs
+    return this.#stalls && this.#random.chance(stall.probability)
+      ? takesMs + this.#random.between(...stall.ms)
+      : takesMs
   }
 
   #finish(outcome: WriteOutcome): void {
