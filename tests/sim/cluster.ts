@@ -2,19 +2,22 @@ import type { MemberId } from '../../src/raft/types.ts'
 import { emptyState, foundingWrite } from '../../src/replica/founding.ts'
 import { type Input, type Output, WalError, type WalWrite } from '../../src/replica/types.ts'
 import { Checks } from './checks.ts'
-import { Client, type Tab } from './clients.ts'
+import type { World } from './client.ts'
 import type { SimulationConfig } from './config.ts'
 import { describeInput, describeOutput } from './describe.ts'
 import { LeaseTimes } from './lease-times.ts'
+import { LockReferee } from './locks.ts'
 import { Losses } from './losses.ts'
 import { SimulatedMember, type Surroundings } from './member.ts'
 import { Model } from './model.ts'
 import type { Mutant } from './mutants.ts'
 import { Network } from './network.ts'
+import { OutboxDisk } from './outbox-disk.ts'
 import { Promises } from './promises.ts'
 import type { Random } from './random.ts'
 import type { Schedule } from './schedule.ts'
 import { Siblings } from './siblings.ts'
+import { Tab } from './tab.ts'
 import type { Trace } from './trace.ts'
 
 /** Everything there is in one run: members, the network between them, and the tabs whose clients use them. */
@@ -32,8 +35,9 @@ export class Cluster {
   readonly #around: Surroundings
   readonly #members = new Map<MemberId, SimulatedMember>()
   readonly #siblings = new Siblings()
-  /** By ordinal, which is what tells whose a request is. */
-  readonly #clients: Client[] = []
+  /** A member's database holds the outboxes of its tab's clients, too. */
+  readonly #outboxes = new Map<MemberId, readonly OutboxDisk[]>()
+  readonly #world: World
   readonly #losses = new Losses()
   /** Those whose logs are not to be relied on any more. */
   readonly #losable = new Set<MemberId>()
@@ -54,6 +58,14 @@ export class Cluster {
     this.config = config
     this.leaseTimes = new LeaseTimes(schedule, this.model, config.clockDrift)
     this.checks = new Checks(this.leaseTimes)
+    this.#world = {
+      schedule,
+      config: config.clients,
+      clockDrift: config.clockDrift,
+      promises: this.promises,
+      model: this.model,
+      referee: new LockReferee(this.model, this.promises),
+    }
     this.#schedule = schedule
     this.#random = random
     this.#trace = trace
@@ -102,8 +114,7 @@ export class Cluster {
 
   /** A tab that founds the cluster, or one that joins it. */
   openTab(how: 'found' | 'join', browser = this.#random.integer(0, this.config.browsers - 1)): void {
-    const tab = { clients: this.#newClients(), member: 0 }
-    this.tabs.push(tab)
+    const tab = this.#newTab()
     this.#giveNewMember(tab, how, browser)
   }
 
@@ -124,7 +135,7 @@ export class Cluster {
   /** Nobody asks for anything new any more, whoever comes later neither. */
   restClients(): void {
     this.#areClientsAtRest = true
-    for (const tab of this.tabs) for (const client of tab.clients) client.rest()
+    for (const tab of this.tabs) tab.rest()
   }
 
   /** The process is gone from one moment to the next; if `torn`, in the middle of a write. */
@@ -147,7 +158,7 @@ export class Cluster {
     }
     if (member.isRunning) return
     this.#note(member, 'starts again')
-    if (this.#tabOf(member) === undefined) this.tabs.push({ clients: this.#newClients(), member: member.id })
+    if (this.#tabOf(member) === undefined) this.#newTab().member = member.id
     this.#start(member, null)
   }
 
@@ -177,6 +188,7 @@ export class Cluster {
     }
     this.#leaving.set(member.id, go)
     this.#schedule.after(withinMs, go)
+    this.#tabOf(member)?.leaving()
     member.push({ kind: 'leave', fate: 'demote' })
   }
 
@@ -193,10 +205,7 @@ export class Cluster {
     orphan.push({ kind: 'leave', fate })
     if (tab === undefined) return
     this.tabs.splice(this.tabs.indexOf(tab), 1)
-    if (heir === undefined || !this.config.clients.outbox) return
-    const merged = { clients: [...heir.clients, ...tab.clients], member: host.id }
-    this.tabs[this.tabs.indexOf(heir)] = merged
-    for (const client of tab.clients) client.connect(input => host.push(input))
+    heir?.takeOver(this.#outboxesOf(orphan.id))
   }
 
   /** Whether the cluster survives it if this member, which does not run, never comes back. */
@@ -232,30 +241,33 @@ export class Cluster {
     return this.hosts.filter(({ isRunning }) => isRunning).length
   }
 
-  #newClients(): Client[] {
-    return Array.from({ length: this.config.clients.perMember }, () => {
-      const client = new Client({
-        schedule: this.#schedule,
-        random: this.#random.fork(),
-        config: this.config.clients,
-        promises: this.promises,
-        model: this.model,
-        ordinal: this.#clients.length,
-        idStep: clientsMax,
-      })
-      if (this.#clients.push(client) > clientsMax) throw new Error('more clients than ids can tell apart')
-      if (this.#areClientsAtRest) client.rest()
-      return client
-    })
+  #newTab(): Tab {
+    const tab = new Tab(this.#world, this.#random.fork())
+    if (this.#areClientsAtRest) tab.rest()
+    this.tabs.push(tab)
+    return tab
   }
 
-  #giveNewMember(tab: Tab, how: 'found' | 'join', browser: number): void {
+  #outboxesOf(member: MemberId): readonly OutboxDisk[] {
+    const { outbox, perMember } = this.config.clients
+    let disks = this.#outboxes.get(member)
+    if (disks === undefined) {
+      const newDisk = () => new OutboxDisk(this.#schedule, this.#random.fork(), this.config.disk.latencyMs)
+      disks = outbox ? Array.from({ length: perMember }, newDisk) : []
+      this.#outboxes.set(member, disks)
+    }
+    return disks
+  }
+
+  /** It may inherit the outboxes of the one before. */
+  #giveNewMember(tab: Tab, how: 'found' | 'join', browser: number, outboxes?: readonly OutboxDisk[]): void {
     const id = this.#random.integer(1, Number.MAX_SAFE_INTEGER)
     const name = nameOf(this.#named)
     this.#named += 1
     const member = new SimulatedMember(id, name, this.#around, this.#random.fork())
     this.#siblings.moveIn(id, browser)
     this.#members.set(id, member)
+    if (outboxes !== undefined) this.#outboxes.set(id, outboxes)
     tab.member = id
     this.#note(member, how === 'found' ? 'founds' : 'wants to join')
     const { hardState } = emptyState
@@ -279,7 +291,7 @@ export class Cluster {
       onMessage: (from, message) => member.push({ kind: 'message', from, message }),
     })
     if (this.#siblings.isLent(member.id)) return
-    for (const client of this.#tabOf(member)?.clients ?? []) client.connect(input => member.push(input))
+    this.#tabOf(member)?.connect(input => member.push(input), this.#outboxesOf(member.id))
   }
 
   #gone(member: SimulatedMember, how: 'bye' | 'silent'): void {
@@ -287,7 +299,7 @@ export class Cluster {
     this.#leaving.delete(member.id)
     for (const orphan of this.#siblings.lentBy(member)) this.crash(orphan)
     this.#siblings.takeBack(member.id)
-    for (const client of this.#tabOf(member)?.clients ?? []) client.disconnect()
+    this.#tabOf(member)?.disconnect()
     this.#schedule.after(this.#random.between(...lockFreeMs), () => this.#lockIsFree(member))
   }
 
@@ -337,6 +349,7 @@ export class Cluster {
 
   #forget(member: SimulatedMember): void {
     this.#members.delete(member.id)
+    this.#outboxes.delete(member.id)
     this.#siblings.moveOut(member.id)
   }
 
@@ -348,10 +361,7 @@ export class Cluster {
         return
       case 'respond':
       case 'notify': {
-        const client = this.#clients[output.id % clientsMax]
-        if (client === undefined || this.#tabOf(member)?.clients.includes(client) !== true) return
-        if (output.kind === 'respond') client.responded(output.id, output.response)
-        else client.notified(output.id, output.notification)
+        this.#tabOf(member)?.passOn(output)
         return
       }
       case 'left': {
@@ -365,8 +375,9 @@ export class Cluster {
           if (!this.#members.has(member.id)) return
           const tab = this.#tabOf(member)
           const browser = this.#siblings.browserOf(member.id)
+          const outboxes = this.#outboxesOf(member.id)
           this.#retire(member)
-          if (tab !== undefined) this.#giveNewMember(tab, 'join', browser)
+          if (tab !== undefined) this.#giveNewMember(tab, 'join', browser, outboxes)
         })
         return
       }
@@ -380,6 +391,7 @@ export class Cluster {
     if (replica === null) return
     const { position } = replica
     this.checks.turned(member.id, position, replica.configuration, replica.stateHash)
+    this.#tabOf(member)?.turned(() => replica.status().quorum)
     for (const { orphan, fate } of this.#siblings.settledBy(member)) {
       if (fate === 'remove') this.#retire(orphan)
       else this.#letGo(orphan)
@@ -408,8 +420,6 @@ function nameOf(ordinal: number): string {
   return ordinal < 26 ? letter : `${letter}${Math.floor(ordinal / 26)}`
 }
 
-/** Request ids are ordinals modulo this. */
-const clientsMax = 1_000
 /** Until a lock is handed on after its holder has gone, one way or the other. */
 const lockFreeMs = [1, 100] as const
 /** How often who waits for a lock looks; how long, is up to the tab. */

@@ -1,5 +1,6 @@
 import type { AutoCompaction } from '../../src/replica/auto-compaction.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from '../../src/replica/options.ts'
+import { type ClientConfig, drawClientConfig } from './client-config.ts'
 import type { Random } from './random.ts'
 
 /** Length of a replica's tick, as in a tab. */
@@ -90,18 +91,7 @@ export interface SimulationConfig {
     readonly lastMs: Interval
     readonly weights: Readonly<Record<FaultKind, number>>
   }
-  readonly clients: {
-    readonly perMember: number
-    readonly thinkMs: Interval
-    readonly inFlightMax: number
-    readonly keys: number
-    readonly valueBytesMax: number
-    /** Whether unanswered writes survive a restart of the tab (an outbox) or are forgotten with it. */
-    readonly outbox: boolean
-    readonly compactProbability: number
-    /** Beside 11 of all other writes. */
-    readonly leaseWeight: number
-  }
+  readonly clients: ClientConfig
   readonly replica: ReplicaOptions
 }
 
@@ -124,16 +114,7 @@ export function drawConfig(random: Random): SimulationConfig {
       stall: { probability: random.chance(0.5) ? 0 : random.between(0, 0.02), ms: [20, 800] },
     },
     faults: drawFaults(random, faultyMs),
-    clients: {
-      perMember: random.integer(1, 2),
-      thinkMs: [1, random.between(30, 500)],
-      inFlightMax: random.integer(1, 8),
-      keys: random.integer(2, 10),
-      valueBytesMax: random.pick([20, 100, 2_000] as const),
-      outbox: random.chance(0.5),
-      compactProbability: random.chance(0.5) ? 0 : 0.02,
-      leaseWeight: random.pick([0.5, 2, 8] as const),
-    },
+    clients: drawClientConfig(random),
     replica: drawReplicaOptions(random, slow),
   }
 }

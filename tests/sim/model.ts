@@ -3,23 +3,17 @@ import type {
   Compare,
   KeyRange,
   LeaseId,
+  PutRequest,
+  RangeRequest,
   RequestOp,
   Revision,
   SystemCommand,
-  WatchRequest,
+  TxnRequest,
   WriteRequest,
 } from '../../src/store/types.ts'
+import { type Answer, Refusal } from './answers.ts'
 import { text } from './requests.ts'
-
-/** One version of one key; `version` 0 is a deletion. */
-export interface Version {
-  readonly key: string
-  readonly value: string
-  readonly create: Revision
-  readonly mod: Revision
-  readonly version: number
-  readonly lease: LeaseId
-}
+import { type Version, Versions } from './versions.ts'
 
 interface Lease {
   readonly lease: LeaseId
@@ -27,48 +21,69 @@ interface Lease {
   readonly renewals: number
 }
 
-/** A request that does not succeed, with the code that says why. */
-class Refusal {
-  readonly code: string
+/** One client, as far as its writes have happened. */
+interface Session {
+  /** Of each of its writes, in the order of their numbers. */
+  readonly answers: Answer[]
+  /** It has the answers up to this one, and the members need not remember them. */
+  acked: number
+}
 
-  constructor(code: string) {
-    this.code = code
-  }
+/** A transaction's guards are evaluated before anything of it happens: this is what is left to do. */
+interface Plan {
+  readonly op: 'plan'
+  readonly succeeded: boolean
+  readonly ops: readonly (Exclude<RequestOp, TxnRequest> | Plan)[]
 }
 
 /**
- * What the committed log means, worked out a second time in the plainest way there is: every version of every key in a
- * list. It knows as much of the store's semantics as the simulated clients use, and nothing of its code.
+ * What the committed log means, worked out a second time in the plainest way there is. It knows as much of the store's
+ * semantics as the simulated clients use, and nothing of its code.
  */
 export class Model {
-  revision: Revision = 1
+  readonly versions = new Versions()
   compacted: Revision = 0
-  /** Every change, in order. */
-  readonly #changes: Version[] = []
-  readonly #latest = new Map<string, Version>()
-  readonly #results = new Map<string, string[]>()
+  readonly #sessions = new Map<string, Session>()
   readonly #leases = new Map<LeaseId, Lease>()
   #endedRenewals = 0
   readonly #leaseChanges = new Map<LeaseId, number>()
-  /** Applied writes, as against repeated ones. */
+  /** Applied writes, as against repeated ones, and those that came before their predecessor. */
   writes = 0
   repeated = 0
+  outOfTurn = 0
+
+  get revision(): Revision {
+    return this.versions.revision
+  }
 
   apply(command: Command | SystemCommand): void {
     if (command.clientId === null) {
       this.#applySystem(command)
       return
     }
-    const { clientId, seq, request } = command
-    let results = this.#results.get(clientId)
-    if (results === undefined) {
-      results = []
-      this.#results.set(clientId, results)
+    const { clientId, seq, acked, request } = command
+    let session = this.#sessions.get(clientId)
+    if (session === undefined) {
+      session = { answers: [], acked: 0 }
+      this.#sessions.set(clientId, session)
     }
-    if (seq <= results.length) this.repeated += 1
-    if (seq !== results.length + 1) return
+    const next = session.answers.length + 1
+    session.acked = Math.max(session.acked, acked)
+    if (seq < next) this.repeated += 1
+    if (seq > next) this.outOfTurn += 1
+    if (seq !== next) return
     this.writes += 1
-    results.push(this.#execute(request))
+    session.answers.push(this.#execute(request))
+  }
+
+  /** What a client must be told of its write, or null if it was not applied. */
+  answerTo(clientId: string, seq: number): Answer | null {
+    return this.#sessions.get(clientId)?.answers[seq - 1] ?? null
+  }
+
+  /** Whether the client has said that it needs no answer to its write any longer. */
+  mayForget(clientId: string, seq: number): boolean {
+    return seq <= (this.#sessions.get(clientId)?.acked ?? 0)
   }
 
   lease(id: LeaseId): Lease | null {
@@ -88,125 +103,86 @@ export class Model {
     return this.#leases.size
   }
 
-  /** The keys attached to a lease as of a revision. */
-  keysOf(lease: LeaseId, revision: Revision): string {
-    const attached = this.#stateAt(revision).filter(version => version.lease === lease)
-    return sorted(attached)
-      .map(({ key }) => key)
-      .join(',')
+  /** The keys attached to a lease as of a revision, in order. */
+  keysOf(lease: LeaseId, revision: Revision): string[] {
+    const all = this.versions.rangeAt(everyKey, revision)
+    return all.filter(version => version.lease === lease).map(({ key }) => key)
   }
 
-  /** What a client must be told of its write, or null if it was not applied. */
-  resultOf(clientId: string, seq: number): string | null {
-    return this.#results.get(clientId)?.[seq - 1] ?? null
-  }
-
-  /** The answer to a plain range, as of a revision. */
-  rangeAt(keys: KeyRange, revision: Revision): string {
-    return describeKvs(sorted(this.#stateAt(revision).filter(({ key }) => isIn(keys, key))))
-  }
-
-  #stateAt(revision: Revision): Version[] {
-    const found = new Map<string, Version>()
-    for (const change of this.#changes) {
-      if (change.mod > revision) break
-      found.set(change.key, change)
+  /** The answer of a member that is at `revision`. */
+  range(request: RangeRequest, revision: Revision): Answer & { op: 'range' } {
+    const found = this.versions.rangeAt(request, request.revision === 0 ? revision : request.revision)
+    const { limit, sortTarget, sortOrder, minModRevision, maxModRevision, minCreateRevision, maxCreateRevision } =
+      request
+    if (sortOrder === 'none' && sortTarget !== 'key') throw new Error('the model sorts nothing without an order')
+    let kvs = request.countOnly ? [] : found
+    if (minModRevision > 0) kvs = kvs.filter(({ mod }) => mod >= minModRevision)
+    if (maxModRevision > 0) kvs = kvs.filter(({ mod }) => mod <= maxModRevision)
+    if (minCreateRevision > 0) kvs = kvs.filter(({ create }) => create >= minCreateRevision)
+    if (maxCreateRevision > 0) kvs = kvs.filter(({ create }) => create <= maxCreateRevision)
+    if (sortOrder !== 'none') {
+      const sign = sortOrder === 'ascend' ? 1 : -1
+      kvs = [...kvs].sort((a, b) => sign * order(a[sortTarget], b[sortTarget]))
     }
-    return [...found.values()].filter(({ version }) => version > 0)
+    const more = limit > 0 && kvs.length > limit
+    if (more) kvs = kvs.slice(0, limit)
+    if (request.keysOnly) kvs = kvs.map(kv => ({ ...kv, value: '' }))
+    return { op: 'range', revision, kvs, count: found.length, more }
   }
 
-  modRevisionOf(key: string): Revision {
-    return this.#existing(key)?.mod ?? 0
-  }
-
-  /** The next batch that a watcher is to be given from a revision on, or null if there is none yet. */
-  nextBatch(request: WatchRequest, from: Revision): { revision: Revision; events: string } | null {
-    let revision = 0
-    const events: string[] = []
-    for (let i = this.#firstChangeAt(from); i < this.#changes.length; i += 1) {
-      const change = this.#changes[i]
-      if (change === undefined || (revision !== 0 && change.mod !== revision)) break
-      const type = change.version === 0 ? 'delete' : 'put'
-      if (!isIn(request, change.key) || request.filters.includes(type)) continue
-      revision = change.mod
-      events.push(describeEvent(type, change))
-    }
-    return revision === 0 ? null : { revision, events: events.join(' ') }
-  }
-
-  /** The version of a key just before a revision, as an event's `prevKv` shows it. */
-  before(key: string, revision: Revision): string {
-    let found: Version | undefined
-    for (const change of this.#changes) {
-      if (change.mod >= revision) break
-      if (change.key === key) found = change
-    }
-    return found === undefined || found.version === 0 ? 'none' : describeKv(found)
-  }
-
-  #firstChangeAt(revision: Revision): number {
-    let low = 0
-    let high = this.#changes.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#changes[middle]?.mod ?? 0) < revision) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
-
-  #execute(request: WriteRequest): string {
-    const before = this.#changes.length
-    const next = this.revision + 1
+  #execute(request: WriteRequest): Answer {
     try {
-      const answer = this.#runWrite(request, next)
-      if (this.#changes.length > before) this.revision = next
+      const answer = this.#run(request)
+      this.versions.commit()
       return answer
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      this.#undo(before)
-      return error.code
+      this.versions.rollback()
+      return { op: 'refusal', code: error.code }
     }
   }
 
-  /** Takes back all changes but the first so many. */
-  #undo(kept: number): void {
-    const undone = this.#changes.splice(kept)
-    if (undone.length === 0) return
-    for (const { key } of undone) this.#latest.delete(key)
-    for (const change of this.#changes) this.#latest.set(change.key, change)
-  }
-
-  #runWrite(request: WriteRequest, next: Revision): string {
+  #run(request: WriteRequest): Answer {
     switch (request.op) {
       case 'compact':
         if (request.revision <= this.compacted) throw new Refusal('COMPACTED')
         if (request.revision > this.revision) throw new Refusal('FUTURE_REVISION')
         this.compacted = request.revision
-        return `compact @${this.revision}`
+        return { op: 'compact', revision: this.revision }
       case 'leaseGrant': {
-        const { lease, ttlSeconds } = request
+        const { op, lease } = request
         if (this.#leases.has(lease)) throw new Refusal('LEASE_EXISTS')
+        const ttlSeconds = Math.max(request.ttlSeconds, leaseTtlSecondsMin)
         this.#setLease({ lease, ttlSeconds, renewals: this.#endedRenewals + 1 })
-        return `leaseGrant @${this.revision} ${lease} for ${ttlSeconds}`
+        return { op, revision: this.revision, lease, ttlSeconds }
       }
       case 'leaseKeepAlive': {
         const { lease, ttlSeconds, renewals } = this.#leased(request.lease)
         this.#setLease({ lease, ttlSeconds, renewals: renewals + 1 })
-        return `leaseKeepAlive @${this.revision} ${lease} for ${ttlSeconds}`
+        return { op: request.op, revision: this.revision, lease, ttlSeconds }
       }
       case 'leaseRevoke':
-        return `leaseRevoke @${this.#end(this.#leased(request.lease).lease, next)}`
-      default:
-        return this.#run(request, next)
+        this.#end(this.#leased(request.lease))
+        return { op: request.op, revision: this.versions.revisionInside }
+      case 'put':
+        this.#check(request)
+        return this.#runOp(request)
+      case 'txn': {
+        const plan = this.#plan(request)
+        this.#checkAll(plan)
+        return this.#runOp(plan)
+      }
+      case 'delete':
+        return this.#runOp(request)
     }
   }
 
   #applySystem({ request }: SystemCommand): void {
     switch (request.op) {
       case 'leaseExpire': {
-        const { lease, renewals } = request
-        if (this.#leases.get(lease)?.renewals === renewals) this.revision = this.#end(lease, this.revision + 1)
+        const lease = this.#leases.get(request.lease)
+        if (lease?.renewals === request.renewals) this.#end(lease)
+        this.versions.commit()
         return
       }
       case 'compact':
@@ -218,15 +194,12 @@ export class Model {
     }
   }
 
-  /** Deletes what hangs on a lease, at the revision that is returned. */
-  #end(lease: LeaseId, next: Revision): Revision {
-    this.#endedRenewals = Math.max(this.#endedRenewals, this.#leases.get(lease)?.renewals ?? 0)
+  /** What hangs on a lease is deleted together with it. */
+  #end({ lease, renewals }: Lease): void {
+    this.#endedRenewals = Math.max(this.#endedRenewals, renewals)
     this.#leases.delete(lease)
     this.#leaseChanged(lease)
-    for (const version of sorted([...this.#latest.values()])) {
-      if (version.version > 0 && version.lease === lease) this.#delete(version.key, next)
-    }
-    return this.#now(next)
+    for (const key of this.keysOf(lease, this.revision)) this.versions.delete(key)
   }
 
   #leased(lease: LeaseId): Lease {
@@ -244,88 +217,90 @@ export class Model {
     this.#leaseChanges.set(lease, this.leaseChanges(lease) + 1)
   }
 
-  #run(request: RequestOp, next: Revision): string {
-    switch (request.op) {
+  #plan(request: TxnRequest): Plan {
+    const succeeded = request.compare.every(compare => this.#holds(compare))
+    const ops = succeeded ? request.success : request.failure
+    return { op: 'plan', succeeded, ops: ops.map(op => (op.op === 'txn' ? this.#plan(op) : op)) }
+  }
+
+  /** All puts first, and then the ranges, as in etcd. */
+  #checkAll(plan: Plan): void {
+    const ops = flat(plan)
+    for (const op of ops) if (op.op === 'put') this.#check(op)
+    for (const op of ops) {
+      if (op.op !== 'range' || op.revision === 0) continue
+      if (op.revision > this.revision) throw new Refusal('FUTURE_REVISION')
+      if (op.revision < this.compacted) throw new Refusal('COMPACTED')
+    }
+  }
+
+  #check({ key, lease, ignoreValue, ignoreLease }: PutRequest): void {
+    if (ignoreValue) throw new Error('the model knows no put that keeps the value: values are to be unique')
+    if (ignoreLease && this.versions.existing(text(key)) === null) throw new Refusal('KEY_NOT_FOUND')
+    if (lease !== 0) this.#leased(lease)
+  }
+
+  #runOp(op: Plan['ops'][number]): Answer {
+    const { versions } = this
+    switch (op.op) {
       case 'put': {
-        const key = text(request.key)
-        const previous = this.#existing(key)
-        const shown = request.prevKv ? describePrevious(previous) : 'none'
-        const create = previous?.create ?? next
-        const { lease } = request
-        if (lease !== 0) this.#leased(lease)
-        const version = (previous?.version ?? 0) + 1
-        this.#change({ key, value: text(request.value), create, mod: next, version, lease })
-        return `put @${next} prev ${shown}`
+        const key = text(op.key)
+        const before = versions.existing(key)
+        versions.put(key, text(op.value), op.ignoreLease ? (before?.lease ?? 0) : op.lease)
+        return { op: 'put', revision: versions.revisionInside, prev: op.prevKv ? before : null }
       }
       case 'delete': {
-        const gone = sorted([...this.#latest.values()].filter(({ key, version }) => version > 0 && isIn(request, key)))
-        for (const { key } of gone) this.#delete(key, next)
-        const revision = gone.length > 0 ? next : this.#now(next)
-        return `delete @${revision} count ${gone.length} prev ${request.prevKv ? describeKvs(gone) : ''}`
+        const gone = versions.rangeAt(op, this.revision + 1)
+        for (const { key } of gone) versions.delete(key)
+        const prevs = op.prevKv ? gone : []
+        return { op: 'delete', revision: versions.revisionInside, deleted: gone.length, prevs }
       }
-      case 'range': {
-        const found = sorted([...this.#latest.values()].filter(({ key, version }) => version > 0 && isIn(request, key)))
-        return `range @${this.#now(next)} ${describeKvs(found)}`
-      }
-      case 'txn': {
-        const succeeded = request.compare.every(compare => this.#holds(compare))
-        const answers = (succeeded ? request.success : request.failure).map(op => this.#run(op, next))
-        return `txn @${this.#now(next)} ${succeeded} [${answers.join('; ')}]`
+      case 'range':
+        return this.range(op, versions.revisionInside)
+      case 'plan': {
+        const answers = op.ops.map(inner => this.#runOp(inner))
+        return { op: 'txn', revision: versions.revisionInside, succeeded: op.succeeded, answers }
       }
     }
   }
 
-  /** The revision seen from inside a transaction: the next one as soon as something was changed. */
-  #now(next: Revision): Revision {
-    return this.#changes.at(-1)?.mod === next ? next : this.revision
-  }
-
+  /** Of a key that is not there all numbers are 0, and no comparison with its value holds. */
   #holds(compare: Compare): boolean {
-    if (compare.target !== 'mod' || compare.result !== '=' || compare.end !== null) {
-      throw new Error('the model knows only guards on one key for its mod revision')
-    }
-    return this.modRevisionOf(text(compare.key)) === compare.operand
-  }
-
-  #existing(key: string): Version | undefined {
-    const latest = this.#latest.get(key)
-    return latest === undefined || latest.version === 0 ? undefined : latest
-  }
-
-  #delete(key: string, mod: Revision): void {
-    this.#change({ key, value: '', create: 0, mod, version: 0, lease: 0 })
-  }
-
-  #change(version: Version): void {
-    this.#changes.push(version)
-    this.#latest.set(version.key, version)
+    const found = this.versions.rangeAt(compare, this.revision)
+    if (found.length > 0) return found.every(version => isAsCompared(compare, version))
+    return compare.target !== 'value' && isAsCompared(compare, nothing)
   }
 }
 
-function sorted(versions: Version[]): Version[] {
-  return versions.sort((a, b) => (a.key < b.key ? -1 : 1))
+/** Shorter leases are given this much. */
+const leaseTtlSecondsMin = 2
+
+const everyKey: KeyRange = { key: Uint8Array.of(0), end: Uint8Array.of(0) }
+
+const nothing: Version = { key: '', value: '', create: 0, mod: 0, version: 0, lease: 0 }
+
+function isAsCompared(compare: Compare, version: Version): boolean {
+  const difference =
+    compare.target === 'value'
+      ? order(version.value, text(compare.operand))
+      : order(version[compare.target], compare.operand)
+  switch (compare.result) {
+    case '=':
+      return difference === 0
+    case '!=':
+      return difference !== 0
+    case '>':
+      return difference > 0
+    case '<':
+      return difference < 0
+  }
 }
 
-function isIn({ key, end }: KeyRange, name: string): boolean {
-  const low = text(key)
-  if (end === null) return name === low
-  const high = text(end)
-  return name >= low && (high === '\0' || name < high)
+function flat({ ops }: Plan): Exclude<RequestOp, TxnRequest>[] {
+  return ops.flatMap(op => (op.op === 'plan' ? flat(op) : [op]))
 }
 
-/** The model's answers and the store's are compared in this form. */
-export function describeKv(kv: Version): string {
-  return `${kv.key}=${kv.value}(create ${kv.create}, mod ${kv.mod}, version ${kv.version}, lease ${kv.lease})`
-}
-
-export function describeKvs(kvs: Version[]): string {
-  return kvs.map(describeKv).join(',')
-}
-
-export function describeEvent(type: 'put' | 'delete', kv: Version): string {
-  return `${type} ${describeKv(kv)}`
-}
-
-function describePrevious(previous: Version | undefined): string {
-  return previous === undefined ? 'none' : describeKv(previous)
+function order<T extends string | number>(a: T, b: T): number {
+  if (a === b) return 0
+  return a < b ? -1 : 1
 }

@@ -1,73 +1,162 @@
-import type { ClientResponse, WatchNotification } from '../../src/replica/types.ts'
+import type { ClientResponse } from '../../src/replica/types.ts'
 import type {
   Command,
-  KeyValue,
+  HashKvRequest,
+  LeaseId,
   LeaseTimeToLiveRequest,
   RangeRequest,
+  ReadRequest,
   ReadResponse,
-  ResponseOp,
   Revision,
-  WatchEvent,
-  WatchRequest,
-  WriteResponse,
 } from '../../src/store/types.ts'
-import { describeEvent, describeKv, describeKvs, type Model, type Version } from './model.ts'
+import { answerOf, describeAnswer, sameAnswer } from './answers.ts'
+import type { Model } from './model.ts'
 import { text } from './requests.ts'
 import { Violation } from './violation.ts'
+
+/** What was so when a question was asked. */
+export interface Moment {
+  /** What was committed, and applied by at least one member: a read of the present must show it. */
+  readonly revision: Revision
+  readonly compacted: Revision
+  /** Of the lease that is asked for. */
+  readonly leaseChanges: number
+}
 
 /**
  * What clients were promised, judged by the model of the committed log. Every answer names the revision it was given at,
  * which is its place in the one order of all operations; it remains to check that the answer is the model's at that
- * place, and that no operation comes in that order before one that was over when it began.
+ * place, and that it is not older than what was committed when the question was asked.
  */
 export class Promises {
   readonly #model: Model
-  /** The highest revision that anyone has been told of as the present one. */
-  #floor: Revision = 1
+  /** Writes that were acknowledged, by client and number; an acknowledgement that is repeated counts once. */
+  readonly #acknowledged = new Set<string>()
+  /** Digests of all there is, by the revisions they are of. */
+  readonly #hashes = new Map<string, number>()
   acknowledged = 0
+  transactions = 0
+  /** Acknowledgements of what was acknowledged before, to whoever repeated the write. */
+  repeated = 0
+  /** Writes of which the cluster knows only that they happened. */
+  forgotten = 0
   reads = 0
   events = 0
+  locks = 0
+  aborts = 0
 
   constructor(model: Model) {
     this.#model = model
   }
 
-  /** To be asked when an operation begins and given back when it is over. */
-  get floor(): Revision {
-    return this.#floor
+  now(lease: LeaseId = 0): Moment {
+    const { revision, compacted } = this.#model
+    return { revision, compacted, leaseChanges: this.#model.leaseChanges(lease) }
   }
 
-  writeAnswered({ clientId, seq }: Command, response: ClientResponse, floor: Revision): void {
-    const name = `write ${seq} of ${clientId.slice(0, 4)}`
-    const expected = this.#model.resultOf(clientId, seq)
-    const actual = response.ok ? describeResponse(response.response) : response.code
-    if (expected === null) throw new Violation('only committed writes are answered', `${name}: ${actual}`)
-    if (actual !== expected) throw new Violation('writes happen once', `${name}: ${actual}, but it was ${expected}`)
-    this.acknowledged += 1
-    if (response.ok) this.#isNow(response.response.header.revision, floor, name)
-  }
-
-  rangeAnswered(request: RangeRequest, response: ClientResponse, floor: Revision): void {
-    if (!response.ok) throw new Violation('reads of the present are answered', response.code)
-    const revision = this.#checkRange(request, response)
-    this.#isNow(revision, floor, 'read')
-  }
-
-  /** `leaseChanges` is how many the model knew of when the question was asked. */
-  timeToLiveAnswered(
-    { lease }: LeaseTimeToLiveRequest,
-    response: ClientResponse,
-    floor: Revision,
-    leaseChanges: number,
-  ): void {
-    if (!response.ok || response.response.op !== 'leaseTimeToLive') {
-      throw new Violation('reads of the present are answered', response.ok ? response.response.op : response.code)
+  /** True if that is the first word of the write's outcome. */
+  writeAnswered({ clientId, seq, request }: Command, response: ClientResponse): boolean {
+    const name = `${clientId.slice(0, 4)}/${seq}`
+    const expected = this.#model.answerTo(clientId, seq)
+    const actual = answerOf(response)
+    if (expected === null) {
+      throw new Violation('only committed writes are answered', `${name}: ${describeAnswer(actual)}`)
     }
-    const { header, ttlSeconds, grantedTtlSeconds } = response.response
-    this.#isNow(header.revision, floor, 'time to live')
+    if (!response.ok && response.code === 'RESULT_FORGOTTEN') {
+      if (!this.#model.mayForget(clientId, seq) || response.outcome !== 'unknown') {
+        throw new Violation('answers are remembered until they were received', name)
+      }
+      this.forgotten += 1
+      return false
+    }
+    if (!sameAnswer(actual, expected) || (!response.ok && response.outcome !== 'definite')) {
+      const difference = `${describeAnswer(actual)}, but it was ${describeAnswer(expected)}`
+      throw new Violation('writes happen once', `${name}: ${difference}`)
+    }
+    const key = `${clientId}/${seq}`
+    if (this.#acknowledged.has(key)) {
+      this.repeated += 1
+      return false
+    }
+    this.#acknowledged.add(key)
+    this.acknowledged += 1
+    if (request.op === 'txn') this.transactions += 1
+    return true
+  }
+
+  /**
+   * An answer to a read, which must be at least as new as the moment it was asked for; or, where that is null, as what this
+   * member has shown before, up to the revision `seen`: it never goes back. Returns the revision it shows.
+   */
+  readAnswered(request: ReadRequest, response: ClientResponse, moment: Moment | null, seen: Revision): Revision {
     this.reads += 1
+    const since = moment ?? { revision: 0, compacted: 0, leaseChanges: -1 }
+    if (!response.ok) {
+      this.#checkRefusal(request, response.code, Math.max(seen, since.revision))
+      return seen
+    }
+    const { revision } = response.response.header
+    const name = `${request.op} @${revision}`
+    if (revision < since.revision) throw new Violation('reads are linearizable', `${name}, asked at ${since.revision}`)
+    if (revision < seen) throw new Violation('a member never goes back', `${name} after ${seen}`)
+    if (revision > this.#model.revision) throw new Violation('reads show the committed state', `${name} is to come`)
+    const answer = response.response
+    if (request.op === 'range' && answer.op === 'range') this.#checkRange(request, response, revision, since)
+    else if (request.op === 'leaseTimeToLive' && answer.op === 'leaseTimeToLive') {
+      this.#checkTimeToLive(request, answer, since)
+    } else if (request.op === 'leases' && answer.op === 'leases') this.#checkLeases(answer)
+    else if (request.op === 'hashKv' && answer.op === 'hashKv') this.#checkHash(request, answer)
+    else throw new Violation('a question gets an answer to it', `${request.op} got ${answer.op}`)
+    return revision
+  }
+
+  /** Its client does not wait for it any more: it may happen, or not, or may have. */
+  aborted(_command: Command): void {
+    this.aborts += 1
+  }
+
+  /** A lease that its holder has every reason to count on is there. */
+  countsOn(lease: LeaseId): void {
+    if (this.#model.lease(lease) === null)
+      throw new Violation('no lease ends before its time', `${lease} was kept alive`)
+  }
+
+  /** All is quiet and nobody is behind: the whole of what a member holds is what the log says, to the last lease. */
+  inspected(leases: readonly LeaseId[], revision: Revision): void {
+    const expected = [...this.#model.leases].map(({ lease }) => lease).sort((a, b) => a - b)
+    if (leases.join() !== expected.join() || revision !== this.#model.revision) {
+      throw new Violation('what was acknowledged is there', `@${revision} leases ${leases}, not ${expected}`)
+    }
+  }
+
+  #checkRefusal(request: ReadRequest, code: string, known: Revision): void {
+    const revision = 'revision' in request ? request.revision : 0
+    if (code === 'COMPACTED' && revision > 0 && revision < this.#model.compacted + (request.op === 'hashKv' ? 1 : 0))
+      return
+    if (code === 'FUTURE_REVISION' && revision > known) return
+    throw new Violation('reads are answered', `${request.op} of ${revision}: ${code}`)
+  }
+
+  #checkRange(request: RangeRequest, response: ClientResponse, revision: Revision, since: Moment): void {
+    const wanted = request.revision
+    if (wanted > revision || (wanted > 0 && wanted < since.compacted)) {
+      throw new Violation('what cannot be read is not made up', `${wanted}, at ${revision}`)
+    }
+    const expected = this.#model.range(request, revision)
+    const actual = answerOf(response)
+    if (sameAnswer(actual, expected)) return
+    const difference = `${describeAnswer(actual)}, not ${describeAnswer(expected)}`
+    throw new Violation('reads show the committed state', `of ${wanted}: ${difference}`)
+  }
+
+  #checkTimeToLive(
+    { lease, keys: wantsKeys }: LeaseTimeToLiveRequest,
+    answer: Extract<ReadResponse, { op: 'leaseTimeToLive' }>,
+    since: Moment,
+  ): void {
+    const { ttlSeconds, grantedTtlSeconds, header } = answer
     // What changed in between may have been seen or not.
-    if (this.#model.leaseChanges(lease) === leaseChanges) {
+    if (this.#model.leaseChanges(lease) === since.leaseChanges) {
       const now = this.#model.lease(lease)
       const expected = now === null ? 'none' : `of ${now.ttlSeconds} s`
       const actual = ttlSeconds === -1 ? 'none' : `of ${grantedTtlSeconds} s`
@@ -76,116 +165,26 @@ export class Promises {
     if (ttlSeconds < -1 || ttlSeconds > grantedTtlSeconds) {
       throw new Violation('a lease has no more left than its time', `${lease}: ${ttlSeconds} of ${grantedTtlSeconds} s`)
     }
-    const keys = response.response.keys.map(text).join(',')
-    if (keys !== this.#model.keysOf(lease, header.revision)) {
-      throw new Violation('a lease knows its keys', `${lease} @${header.revision}: ${keys}`)
-    }
+    const keys = answer.keys.map(text).join()
+    const expected = wantsKeys ? this.#model.keysOf(lease, header.revision).join() : ''
+    if (keys !== expected) throw new Violation('a lease knows its keys', `${lease} @${header.revision}: ${keys}`)
   }
 
-  /** From the local state: as old as it may be, but never older than what this member has shown before. Its revision. */
-  localRangeAnswered(request: RangeRequest, response: ClientResponse, seen: Revision): Revision {
-    const revision = this.#checkRange(request, response)
-    if (revision < seen) throw new Violation('a member never goes back', `read ${revision} after ${seen}`)
-    return revision
+  /** Which leases there are is no matter of revisions, so of an old answer only this much can be said. */
+  #checkLeases({ leases }: Extract<ReadResponse, { op: 'leases' }>): void {
+    const unknown = leases.find(lease => this.#model.leaseChanges(lease) === 0)
+    if (unknown !== undefined) throw new Violation('leases are there to see', `${unknown} was never granted`)
   }
 
-  #checkRange(request: RangeRequest, response: ClientResponse): Revision {
-    if (!response.ok || response.response.op !== 'range') throw new Violation('a range answers a range', 'it did not')
-    const { header, kvs } = response.response
-    const expected = this.#model.rangeAt(request, header.revision)
-    const actual = describeKvs(kvs.map(readable))
-    if (actual !== expected || header.revision > this.#model.revision) {
-      throw new Violation('reads show the committed state', `@${header.revision}: ${actual}, not ${expected}`)
-    }
-    this.reads += 1
-    return header.revision
-  }
-
-  #isNow(revision: Revision, floor: Revision, name: string): void {
-    if (revision < floor) throw new Violation('operations are linearizable', `${name} at ${revision}, after ${floor}`)
-    this.#floor = Math.max(this.#floor, revision)
-  }
-
-  /** The next revision of a watch that was notified, having expected events from `from` on. */
-  notified(request: WatchRequest, notification: WatchNotification, from: Revision): Revision {
-    switch (notification.kind) {
-      case 'created':
-        return from === 0 ? notification.revision + 1 : from
-      case 'progress': {
-        const missed = this.#model.nextBatch(request, from)
-        if (missed !== null && missed.revision <= notification.revision) {
-          throw new Violation('progress is what was given', `${notification.revision}, wanted ${missed.revision}`)
-        }
-        return from
-      }
-      case 'compacted':
-        if (notification.compactRevision > this.#model.compacted || from >= notification.compactRevision) {
-          throw new Violation('a watch ends only for compaction', `${notification.compactRevision}, at ${from}`)
-        }
-        return from
-      case 'events': {
-        let next = from
-        for (const batch of notification.batches) next = this.#checkBatch(request, batch.revision, batch.events, next)
-        return next
-      }
-    }
-  }
-
-  #checkBatch(request: WatchRequest, revision: Revision, events: readonly WatchEvent[], from: Revision): Revision {
-    const expected = this.#model.nextBatch(request, from)
-    const actual = events.map(({ type, kv }) => describeEvent(type, readable(kv))).join(' ')
-    if (expected === null || expected.revision !== revision || expected.events !== actual) {
-      const wanted = expected === null ? 'none' : `@${expected.revision} ${expected.events}`
-      throw new Violation('a watch skips and repeats nothing', `@${revision} ${actual}, wanted ${wanted}, from ${from}`)
-    }
-    for (const { kv, prevKv } of events) {
-      if (prevKv === null && (!request.prevKv || revision - 1 < this.#model.compacted)) continue
-      const before = prevKv === null ? 'none' : describeKv(readable(prevKv))
-      if (before !== this.#model.before(text(kv.key), revision)) {
-        throw new Violation('a watch shows what was before', `@${revision}: ${before}`)
-      }
-    }
-    this.events += events.length
-    return revision + 1
-  }
-
-  /** Whether a watch was given everything there is for it. */
-  isUpToDate(request: WatchRequest, from: Revision): boolean {
-    return this.#model.nextBatch(request, from) === null
-  }
-}
-
-function readable(kv: KeyValue): Version {
-  return {
-    key: text(kv.key),
-    value: text(kv.value),
-    create: kv.createRevision,
-    mod: kv.modRevision,
-    version: kv.version,
-    lease: kv.lease,
-  }
-}
-
-function describeResponse(response: WriteResponse | ResponseOp | ReadResponse): string {
-  const { revision } = response.header
-  switch (response.op) {
-    case 'put':
-      return `put @${revision} prev ${response.prevKv === null ? 'none' : describeKv(readable(response.prevKv))}`
-    case 'delete':
-      return `delete @${revision} count ${response.deleted} prev ${describeKvs(response.prevKvs.map(readable))}`
-    case 'range':
-      return `range @${revision} ${describeKvs(response.kvs.map(readable))}`
-    case 'txn':
-      return `txn @${revision} ${response.succeeded} [${response.responses.map(describeResponse).join('; ')}]`
-    case 'compact':
-    case 'leaseRevoke':
-      return `${response.op} @${revision}`
-    case 'leaseGrant':
-    case 'leaseKeepAlive':
-      return `${response.op} @${revision} ${response.lease} for ${response.ttlSeconds}`
-    case 'leaseTimeToLive':
-    case 'leases':
-    case 'hashKv':
-      throw new Error('no write is answered like this')
+  /** Members that hold the same say the same. */
+  #checkHash(
+    { revision }: HashKvRequest,
+    { header, hash, compactRevision }: Extract<ReadResponse, { op: 'hashKv' }>,
+  ): void {
+    const name = `${revision === 0 ? header.revision : revision} since ${compactRevision}`
+    const known = this.#hashes.get(name)
+    this.#hashes.set(name, hash)
+    if (known !== undefined && known !== hash)
+      throw new Violation('members hold the same', `${hash}, not ${known}: ${name}`)
   }
 }
