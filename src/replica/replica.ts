@@ -59,6 +59,7 @@ export class Replica {
   #now = 0
   #lastLeader: MemberId = NONE
   #lastTerm = 0
+  /** A write was refused for want of its predecessor, so that is lost: all are proposed again, in order, before long. */
   #reproposeAt: number | null = null
   #campaignAt: number | null = null
   #isAwake = false
@@ -199,7 +200,7 @@ export class Replica {
     this.#now += 1
     this.#raft.tick()
     this.#clients.reads.tick(this.#options.retryTicks)
-    if (this.#reproposeAt !== null && this.#now >= this.#reproposeAt) this.#repropose()
+    if (this.#isReproposalDue()) this.#repropose()
     if (this.#campaignAt !== null && this.#now >= this.#campaignAt) {
       this.#campaignAt = null
       if (this.#raft.leader === NONE) this.#raft.campaign()
@@ -312,13 +313,18 @@ export class Replica {
       this.#gossip()
     }
     if (leader === NONE) return
-    if (this.#clients.writes.unproposed.length > 0 && this.#raft.propose(...this.#clients.writes.unproposed) === 'ok') {
-      this.#clients.writes.markProposed()
-      this.#reproposeAt = this.#now + this.#options.retryTicks
-    }
+    const { writes } = this.#clients
+    if (writes.hasUnproposed && this.#raft.propose(...writes.unproposed) === 'ok') writes.markProposed(this.#now)
     // Raft takes no answer from a leader it does not know, and a member without a state knows none.
     const context = this.#applied.hasState ? this.#clients.reads.begin() : null
     if (context !== null) this.#raft.readIndex(context)
+  }
+
+  /** Each write waits its own time: later ones, of which there may be no end, must not put it off. */
+  #isReproposalDue(): boolean {
+    const since = this.#clients.writes.waitingSince
+    if (since !== null && this.#now - since >= this.#options.retryTicks) return true
+    return this.#reproposeAt !== null && this.#now >= this.#reproposeAt
   }
 
   #repropose(): void {

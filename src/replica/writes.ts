@@ -7,6 +7,7 @@ interface PendingWrite {
   /** The last write whose result the client had when it asked for this one. */
   readonly acked: number
   readonly data: Uint8Array
+  isSettled: boolean
 }
 
 /**
@@ -18,20 +19,37 @@ interface PendingWrite {
  */
 export class PendingWrites {
   readonly #clients = new Map<string, Map<number, PendingWrite>>()
-  #unproposed: Uint8Array[] = []
+  #unproposed: PendingWrite[] = []
+  /** When each was proposed last, from the one that waits the longest for it to have come to something. */
+  readonly #proposedAt = new Map<PendingWrite, number>()
   #size = 0
 
   get size(): number {
     return this.#size
   }
 
-  /** What should be proposed next, oldest first. */
-  get unproposed(): readonly Uint8Array[] {
-    return this.#unproposed
+  get hasUnproposed(): boolean {
+    return this.#unproposed.length > 0
   }
 
-  markProposed(): void {
+  /** What should be proposed next, oldest first. */
+  get unproposed(): readonly Uint8Array[] {
+    return this.#unproposed.map(({ data }) => data)
+  }
+
+  markProposed(now: number): void {
+    for (const write of this.#unproposed) {
+      if (write.isSettled) continue
+      this.#proposedAt.delete(write)
+      this.#proposedAt.set(write, now)
+    }
     this.#unproposed = []
+  }
+
+  /** Since when the longest of those that were proposed has been waiting; null if none is. */
+  get waitingSince(): number | null {
+    for (const since of this.#proposedAt.values()) return since
+    return null
   }
 
   add(id: RequestId, command: Command, data: Uint8Array): void {
@@ -40,10 +58,12 @@ export class PendingWrites {
       writes = new Map()
       this.#clients.set(command.clientId, writes)
     }
-    const write = { id, seq: command.seq, acked: command.acked, data }
-    if (!writes.has(command.seq)) this.#size += 1
+    const write = { id, seq: command.seq, acked: command.acked, data, isSettled: false }
+    const known = writes.get(command.seq)
+    if (known === undefined) this.#size += 1
+    else this.#settled(known)
     writes.set(command.seq, write)
-    this.#unproposed.push(data)
+    this.#unproposed.push(write)
   }
 
   /**
@@ -51,11 +71,11 @@ export class PendingWrites {
    * them had been proposed before.
    */
   repropose(): number {
-    const proposed = this.#size - this.#unproposed.length
+    const proposed = this.#proposedAt.size
+    this.#proposedAt.clear()
     this.#unproposed = []
     for (const writes of this.#clients.values()) {
-      const ordered = [...writes.values()].sort((a, b) => a.seq - b.seq)
-      for (const { data } of ordered) this.#unproposed.push(data)
+      this.#unproposed.push(...[...writes.values()].sort((a, b) => a.seq - b.seq))
     }
     return proposed
   }
@@ -77,6 +97,7 @@ export class PendingWrites {
     const write = writes?.get(seq)
     if (writes === undefined || write === undefined) return null
     writes.delete(seq)
+    this.#settled(write)
     if (writes.size === 0) this.#clients.delete(clientId)
     this.#size -= 1
     return write.id
@@ -101,5 +122,10 @@ export class PendingWrites {
     }
     this.repropose()
     return settled
+  }
+
+  #settled(write: PendingWrite): void {
+    write.isSettled = true
+    this.#proposedAt.delete(write)
   }
 }

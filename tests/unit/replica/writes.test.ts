@@ -57,6 +57,19 @@ test('a proposal lost on its way to the leader is sent again after a while', () 
   expect(answer(cluster, id)).toBe(2)
 })
 
+test('a lost proposal is sent again in its time, however many others are sent meanwhile', () => {
+  const cluster = TestCluster.of(3)
+  cluster.drop = ({ message }) => isProposal(message)
+  const id = cluster.write(2, client, 1, put('a', '1'))
+  cluster.drop = () => false
+  const half = Math.ceil(cluster.options.retryTicks / 2)
+  for (let seq = 1; seq <= 3; seq += 1) {
+    cluster.tick(half)
+    cluster.write(2, 'd'.repeat(32), seq, put('b', String(seq)))
+  }
+  expect(answer(cluster, id)).not.toBe(null)
+})
+
 test('a write that arrives before its lost predecessor waits for it: both happen, once and in order', () => {
   const cluster = TestCluster.of(3)
   cluster.drop = ({ message }) => isProposal(message)
