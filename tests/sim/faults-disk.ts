@@ -8,6 +8,7 @@ import type { Schedule } from './schedule.ts'
 export class DiskFaults {
   readonly #schedule: Schedule
   readonly #cluster: Cluster
+  #isOver = false
 
   constructor(schedule: Schedule, cluster: Cluster) {
     this.#schedule = schedule
@@ -24,7 +25,8 @@ export class DiskFaults {
         disk.slowDown(random.between(2, slownessMax), lastsMs)
         return
       case 'full':
-        disk.fill(lastsMs)
+        // The tabs of a browser share what room there is.
+        for (const sibling of this.#cluster.siblingsOf(victim)) sibling.disk.fill(lastsMs)
         return
       case 'writeError':
         disk.failNext()
@@ -39,13 +41,17 @@ export class DiskFaults {
         this.#lose(victim, lastsMs, () => disk.damage())
         return
       case 'wipe':
-        this.#lose(victim, lastsMs, () => disk.erase())
+        // One log, or all that a browser keeps of this origin, as when it evicts it or is told to forget it.
+        for (const one of random.chance(0.5) ? [victim] : this.#cluster.siblingsOf(victim)) {
+          this.#lose(one, lastsMs, () => one.disk.erase())
+        }
         return
     }
   }
 
   /** All disks work. */
   stop(): void {
+    this.#isOver = true
     for (const { disk } of this.#cluster.members) disk.heal()
   }
 
@@ -58,7 +64,8 @@ export class DiskFaults {
     cluster.crash(victim)
     const noticedMs = cluster.config.replica.membership.liveTicks * tickMs * 2
     const loseOrWait = (waitsMs: number) => {
-      if (victim.isRunning) return
+      // Its tab is back before its time. A sibling that speaks for it will be done before long.
+      if (this.#isOver || (victim.isRunning && cluster.hosts.includes(victim))) return
       const canLose = cluster.canLose(victim)
       if (canLose) lose()
       if (canLose || waitsMs <= 0) cluster.restart(victim)
