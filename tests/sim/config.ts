@@ -96,9 +96,12 @@ export interface SimulationConfig {
 }
 
 export function drawConfig(random: Random): SimulationConfig {
-  const members = drawMembers(random)
-  // Many members for a short time or few for a long one: what a seed costs is about the product.
-  const faultyMs = Math.max(faultyMsMin, (random.between(...memberMsPerSeed) / members) * random.between(0.5, 1))
+  const patience = random.chance(0.99) ? 'usual' : 'long'
+  const members = patience === 'usual' ? drawMembers(random) : random.integer(2, 4)
+  // Many members for a short time or few for a long one: what a seed costs is about the product. A few seeds have the time for what
+  // lasts minutes in the life of a tab.
+  const usualMs = Math.max(faultyMsMin, (random.between(...memberMsPerSeed) / members) * random.between(0.5, 1))
+  const faultyMs = patience === 'usual' ? usualMs : random.between(...longMs)
   const network = drawNetwork(random)
   const slow = network.latencyMs[1] > 30
   return {
@@ -110,8 +113,8 @@ export function drawConfig(random: Random): SimulationConfig {
     clockDrift: random.pick([0, 0.01, 0.1] as const),
     network,
     disk: {
-      latencyMs: [0.3, random.between(0.5, 10)],
-      stall: { probability: random.chance(0.5) ? 0 : random.between(0, 0.02), ms: [20, 800] },
+      latencyMs: disks[random.weighted({ quick: 4, busy: 4, slow: 1 })],
+      stall: { probability: random.pick([0, random.between(0, 0.02)] as const), ms: [20, random.between(100, 3_000)] },
     },
     faults: drawFaults(random, faultyMs),
     clients: drawClientConfig(random),
@@ -138,8 +141,16 @@ function drawMembers(random: Random): number {
 
 const membersMax = 13
 const memberMsPerSeed: Interval = [10_000, 60_000]
-/** Enough for elections and a few faults. */
-const faultyMsMin = 2_500
+const longMs: Interval = [60_000, 180_000]
+/** Enough for members to come in and for a few faults. */
+const faultyMsMin = 4_000
+
+/** One durable write: on a disk of one's own, on one that others use too, on one that turns. */
+const disks: Readonly<Record<'quick' | 'busy' | 'slow', Interval>> = {
+  quick: [0.3, 1],
+  busy: [0.5, 10],
+  slow: [5, 60],
+}
 
 const latencies: Readonly<Record<'loopback' | 'lan' | 'country' | 'ocean', Interval>> = {
   loopback: [0.1, 0.5],
