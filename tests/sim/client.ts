@@ -1,8 +1,6 @@
 import { WriteSession } from '../../src/client/session.ts'
-import type { ClientResponse, Input, RequestId, WatchNotification } from '../../src/replica/types.ts'
+import type { ClientResponse, RequestId, WatchNotification } from '../../src/replica/types.ts'
 import type { Command, LeaseId, ReadRequest, Revision, WatchRequest, WriteRequest } from '../../src/store/types.ts'
-import { LeaseKeeper } from '../../src/worker/lease-keeper.ts'
-import { Outbox } from '../../src/worker/outbox.ts'
 import { versionOf } from './answers.ts'
 import type { ClientConfig } from './client-config.ts'
 import { Draw } from './draw.ts'
@@ -14,6 +12,7 @@ import type { Random } from './random.ts'
 import { prefixed, range } from './requests.ts'
 import type { Schedule } from './schedule.ts'
 import { Watcher } from './watcher.ts'
+import { type Push, WorkerHalf } from './worker-half.ts'
 
 type OnAnswer = (response: ClientResponse) => void
 
@@ -42,9 +41,6 @@ interface Kept {
   untilMs: number
 }
 
-/** Where a client's requests go: its tab's member. */
-export type Push = (input: Input) => void
-
 /** What all clients of a run have in common. */
 export interface World {
   readonly schedule: Schedule
@@ -57,23 +53,18 @@ export interface World {
 
 /**
  * One page and its worker's part in it: draws what to ask of its tab's member and holds every answer against what was promised.
- * The outbox, the numbering of writes and the keeping of leases are the tab's own code. A page may outlive its worker, and then
- * asks the next one for all it was not answered; or go with it, and leave behind what its outbox kept.
+ * The numbering of writes, and what the worker does for it, are the tab's own code. A page may outlive its worker, and then asks the next one for all it was not answered; or go with it, and leave behind what its outbox kept.
  */
 export class Client {
   readonly #world: World
   readonly #random: Random
   readonly #idStep: number
-  #disk: OutboxDisk | null = null
   #session: WriteSession
   #draw: Draw
   readonly #open = new Map<RequestId, Open>()
-  readonly #keepalives = new Map<RequestId, Command>()
   readonly #kept = new Map<LeaseId, Kept>()
   #locks: LockUser | null = null
-  #outbox: Outbox | null = null
-  #keeper: LeaseKeeper | null = null
-  #push: Push | null = null
+  #worker: WorkerHalf | null = null
   #lastId: RequestId
   #page = 0
   #pageGoes = false
@@ -99,9 +90,7 @@ export class Client {
       if (open.kind !== 'watch') waits.push(open.kind)
       else if (!open.watcher.isUpToDate) waits.push(`watch at ${open.watcher.next}`)
     }
-    if (this.#keepalives.size > 0) waits.push('keepalive')
-    const unsent = this.#outbox?.counts.writes ?? 0
-    if (unsent > 0) waits.push(`${unsent} writes in the outbox`)
+    waits.push(...(this.#worker?.unsettled ?? []))
     const lock = this.#locks?.unsettled ?? null
     if (lock !== null) waits.push(lock)
     return waits
@@ -109,27 +98,25 @@ export class Client {
 
   /** The tab's member is running, and beside its log there is an outbox, or none. */
   connect(push: Push, disk: OutboxDisk | null): void {
-    this.#push = push
-    this.#disk = disk
     this.#seen = 0
     if (this.#pageGoes) this.#draw = this.#newPage()
     this.#pageGoes = false
-    this.#startWorker()
-    for (const [id, open] of this.#open) this.#send(id, open)
+    const worker = this.#newWorker(push, disk)
+    this.#worker = worker
+    for (const [lease, { ttlSeconds, untilMs }] of this.#kept) {
+      worker.keepLease(lease, ttlSeconds, untilMs - ttlSeconds * 1_000)
+    }
+    for (const [id, open] of this.#open) this.#send(worker, id, open)
     const watches = [...this.#open.values()].filter(({ kind }) => kind === 'watch').length
     for (let i = watches; i < this.#world.config.watchesMax; i += 1) this.#watchSomething()
-    this.#think(this.#page)
+    this.#think(worker)
   }
 
   /** The tab's member is gone, and the page with it or not. */
   disconnect(): void {
-    if (this.#push === null) return
-    this.#push = null
-    this.#disk?.crash()
-    this.#disk = null
-    this.#outbox = null
-    this.#keeper = null
-    this.#keepalives.clear()
+    if (this.#worker === null) return
+    this.#worker.end()
+    this.#worker = null
     if (!this.#random.chance(this.#world.config.pageOutlives)) this.#pageGoes = true
     if (this.#pageGoes) this.#locks?.end()
   }
@@ -137,17 +124,13 @@ export class Client {
   /** The page says goodbye: what it was not answered is kept, and its leases end. */
   leaving(): void {
     this.#pageGoes = true
-    this.#outbox?.keepAll().catch(() => {})
-    this.#keeper?.revokeAll()
+    this.#worker?.leave()
     this.#kept.clear()
   }
 
-  /** Takes over what the outbox of an orphan holds; when it is durable here, it is taken out there. */
+  /** What was not answered to an orphan's page is asked from here. */
   takeOver(orphan: OutboxDisk): void {
-    const store = orphan.open()
-    if (this.#outbox === null || store.recovered.length === 0) return
-    this.#outbox.adopt(store.recovered).catch(() => {})
-    this.#disk?.whenIdle(() => store.change({ added: [], removed: store.recovered }))
+    this.#worker?.takeOver(orphan)
   }
 
   /** Asks for nothing new any more. */
@@ -170,12 +153,8 @@ export class Client {
 
   /** After each turn of the member. */
   turned(hasQuorum: () => boolean): void {
-    if (this.#push === null) return
-    if (this.#outbox !== null) {
-      const { writes, kept } = this.#outbox.counts
-      this.#outbox.endTurn(writes === kept || hasQuorum())
-    }
-    this.#keeper?.tick()
+    if (this.#worker === null) return
+    this.#worker.turned(hasQuorum)
     for (const [lease, { ttlSeconds, untilMs }] of this.#kept) {
       const driftMs = ttlSeconds * 1_000 * this.#world.clockDrift
       if (this.#world.schedule.nowMs < untilMs - driftMs) this.#world.promises.countsOn(lease)
@@ -183,13 +162,7 @@ export class Client {
   }
 
   responded(id: RequestId, response: ClientResponse): void {
-    const keepalive = this.#keepalives.get(id)
-    if (keepalive !== undefined) {
-      this.#keepalives.delete(id)
-      this.#world.promises.writeAnswered(keepalive, response)
-    }
-    if (this.#keeper?.answered(id, response)) return
-    const asked = this.#outbox === null ? id : this.#outbox.answered(id, response)
+    const asked = this.#worker?.answered(id, response) ?? null
     const open = asked === null ? undefined : this.#open.get(asked)
     if (asked === null || open === undefined) return
     if (open.kind === 'watch') throw new Error('a watch was answered like a request')
@@ -236,7 +209,7 @@ export class Client {
       keepLease: (lease: LeaseId, ttlSeconds: number, sinceMs: number) => this.#keepLease(lease, ttlSeconds, sinceMs),
       dropLease: (lease: LeaseId) => {
         this.#kept.delete(lease)
-        this.#keeper?.drop(lease)
+        this.#worker?.dropLease(lease)
       },
       after: (delayMs: number, then: () => void) =>
         schedule.after(delayMs, () => {
@@ -247,55 +220,32 @@ export class Client {
     return draw
   }
 
-  /** What a worker has of its own: an outbox, as the one before left it, and the leases that the page has it keep. */
-  #startWorker(): void {
+  #newWorker(push: Push, disk: OutboxDisk | null): WorkerHalf {
     const { schedule, promises } = this.#world
-    const now = () => schedule.nowMs
-    const nextId = () => this.#takeId()
-    const ask = (id: RequestId, command: Command) =>
-      this.#push?.({ kind: 'request', id, request: { kind: 'write', command } })
-    this.#keeper = new LeaseKeeper({
-      now,
-      nextId,
-      newClientId: () => this.#random.hex(32),
-      send: (id, command) => {
-        this.#keepalives.set(id, command)
-        ask(id, command)
-      },
-      tell: message => {
+    return new WorkerHalf({
+      schedule,
+      random: this.#random.fork(),
+      promises,
+      disk,
+      nextId: () => this.#takeId(),
+      push,
+      tellOfLease: message => {
         const kept = this.#kept.get(message.lease)
         if (message.type === 'leaseKept' && kept !== undefined) kept.untilMs = message.untilMs
-        if (message.type === 'leaseLost') {
-          this.#kept.delete(message.lease)
-          this.#locks?.leaseLost(message.lease)
-        }
-      },
-    })
-    for (const [lease, { ttlSeconds, untilMs }] of this.#kept)
-      this.#keeper.keep(lease, ttlSeconds, untilMs - ttlSeconds * 1_000)
-    if (this.#disk === null) return
-    this.#outbox = new Outbox({
-      store: this.#disk.open(),
-      now,
-      nextId,
-      send: ask,
-      tell: message => {
-        if (message.type === 'settled') promises.writeAnswered(message.entry.command, message.response)
-      },
-      onFailure: error => {
-        throw error
+        if (message.type !== 'leaseLost') return
+        this.#kept.delete(message.lease)
+        this.#locks?.leaseLost(message.lease)
       },
     })
   }
 
-  #think(page: number): void {
+  #think(worker: WorkerHalf): void {
     const { schedule, config } = this.#world
-    const push = this.#push
     schedule.after(this.#random.between(...config.thinkMs), () => {
-      if (!this.#isActive || this.#push !== push || this.#page !== page || this.#asked >= config.requestsMax) return
+      if (!this.#isActive || this.#worker !== worker || this.#asked >= config.requestsMax) return
       const inFlight = [...this.#open.values()].filter(({ kind }) => kind !== 'watch').length
       if (inFlight < config.inFlightMax) this.#ask()
-      this.#think(page)
+      this.#think(worker)
     })
   }
 
@@ -318,7 +268,7 @@ export class Client {
         return
       case 'progress': {
         const [id] = this.#random.pick([...this.#open].filter(([, { kind }]) => kind === 'watch')) ?? []
-        if (id !== undefined) this.#push?.({ kind: 'progress', id })
+        if (id !== undefined) this.#worker?.push({ kind: 'progress', id })
         return
       }
       case 'abort':
@@ -357,7 +307,7 @@ export class Client {
     const isSlow = onNews === null && this.#random.chance(this.#world.config.slowWatches)
     const id = this.#request({ kind: 'watch', watcher: new Watcher(this.#world.model, request), isSlow, onNews })
     return () => {
-      if (this.#open.delete(id)) this.#push?.({ kind: 'cancel', id })
+      if (this.#open.delete(id)) this.#worker?.push({ kind: 'cancel', id })
     }
   }
 
@@ -365,25 +315,22 @@ export class Client {
     const id = this.#takeId()
     this.#open.set(id, open)
     if (open.kind !== 'watch') this.#asked += 1
-    this.#send(id, open)
+    if (this.#worker !== null) this.#send(this.#worker, id, open)
     return id
   }
 
-  #send(id: RequestId, open: Open): void {
+  #send(worker: WorkerHalf, id: RequestId, open: Open): void {
     switch (open.kind) {
-      case 'write': {
-        const { command } = open
-        if (this.#outbox !== null) this.#outbox.ask(id, command, Math.floor(this.#world.schedule.nowMs))
-        else this.#push?.({ kind: 'request', id, request: { kind: 'write', command } })
+      case 'write':
+        worker.write(id, open.command)
         return
-      }
       case 'read': {
         const { request, serializable } = open
-        this.#push?.({ kind: 'request', id, request: { kind: 'read', request, serializable } })
+        worker.push({ kind: 'request', id, request: { kind: 'read', request, serializable } })
         return
       }
       case 'watch':
-        this.#push?.({ kind: 'request', id, request: { kind: 'watch', request: open.watcher.asked() } })
+        worker.push({ kind: 'request', id, request: { kind: 'watch', request: open.watcher.asked() } })
         return
     }
   }
@@ -406,11 +353,11 @@ export class Client {
 
   /** At once, or when a slow consumer comes to it. */
   #consume(id: RequestId, { watcher, isSlow }: Extract<Open, { kind: 'watch' }>, batches: number): void {
-    const push = this.#push
+    const worker = this.#worker
     const consumed = () => {
-      if (push === null || this.#push !== push || !this.#open.has(id)) return
+      if (worker === null || this.#worker !== worker || !this.#open.has(id)) return
       watcher.consumed(batches)
-      push({ kind: 'credit', id, batches })
+      worker.push({ kind: 'credit', id, batches })
     }
     if (isSlow) this.#world.schedule.after(this.#random.between(0, slowMsMax), consumed)
     else consumed()
@@ -424,21 +371,19 @@ export class Client {
     if (open.kind === 'watch' ? open.onNews !== null : open.onAnswer !== null) return
     if (open.kind === 'write') this.#world.promises.aborted(open.command)
     else this.#open.delete(id)
-    this.#push?.({ kind: 'cancel', id })
+    this.#worker?.push({ kind: 'cancel', id })
     if (open.kind === 'watch') this.#watchSomething()
   }
 
   /** Asks for a write again, under the number it has. */
   #retry(): void {
     const [id, open] = this.#random.pick([...this.#open].filter(([, { kind }]) => kind === 'write')) ?? []
-    if (id === undefined || open === undefined) return
-    this.#open.delete(id)
-    this.#request(open)
+    if (this.#worker !== null && id !== undefined && open !== undefined) this.#send(this.#worker, id, open)
   }
 
   #keepLease(lease: LeaseId, ttlSeconds: number, sinceMs: number): void {
     this.#kept.set(lease, { ttlSeconds, untilMs: sinceMs + ttlSeconds * 1_000 })
-    this.#keeper?.keep(lease, ttlSeconds, sinceMs)
+    this.#worker?.keepLease(lease, ttlSeconds, sinceMs)
   }
 
   #takeId(): RequestId {

@@ -1,8 +1,9 @@
 import type { MemberId } from '../../src/raft/types.ts'
 import type { Output } from '../../src/replica/types.ts'
-import { Client, type Push, type World } from './client.ts'
+import { Client, type World } from './client.ts'
 import type { OutboxDisk } from './outbox-disk.ts'
 import type { Random } from './random.ts'
+import type { Push } from './worker-half.ts'
 
 /** The clients of one tab; they move on together to whatever member the tab has. */
 export class Tab {
