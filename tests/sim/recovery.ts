@@ -31,6 +31,13 @@ export function outliveLeases(cluster: Cluster, schedule: Schedule): void {
   }
 }
 
+/** Nothing changes any more, so whatever member is asked has all that was acknowledged, and nothing else. */
+export function inspect(cluster: Cluster, schedule: Schedule): void {
+  recover(cluster, schedule)
+  for (const tab of cluster.tabs) tab.inspect()
+  recover(cluster, schedule)
+}
+
 /** What keeps the cluster from being whole, or null. */
 function unrecovered(cluster: Cluster): string | null {
   const running = cluster.running.flatMap(member =>

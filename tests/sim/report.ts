@@ -38,7 +38,8 @@ export function summaryLines(summary: Summary): string {
   return [
     `${grouped(done)} seeds in ${duration(elapsedMs)}, ${rate(summary)} seeds/s, ${hours(total.simulatedMs)} simulated hours`,
     `${grouped(faultsIn(total))} faults: ${faults.map(([kind, count]) => `${kind} ${grouped(count)}`).join(', ')}`,
-    `${grouped(operationsIn(total))} operations: ${grouped(total.acknowledged)} writes, ${grouped(total.reads)} reads; ` +
+    `${grouped(operationsIn(total))} operations: ${grouped(total.acknowledged)} writes (${grouped(total.transactions)} of them ` +
+      `transactions), ${grouped(total.reads)} reads; ${grouped(total.locks)} locks taken; ` +
       `${grouped(total.events)} events to watches`,
     `${grouped(total.messages)} messages, ${grouped(total.entries)} log entries, ${grouped(total.elections)} elections, ` +
       `${grouped(total.snapshotsInstalled)} snapshots installed`,

@@ -3,7 +3,7 @@ import { drawConfig } from './config.ts'
 import { Faults } from './faults.ts'
 import type { Mutant } from './mutants.ts'
 import { Random } from './random.ts'
-import { outliveLeases, recover } from './recovery.ts'
+import { inspect, outliveLeases, recover } from './recovery.ts'
 import { Schedule } from './schedule.ts'
 import type { Statistics } from './statistics.ts'
 import { Trace } from './trace.ts'
@@ -57,6 +57,7 @@ export function runSeed(seed: number, options: RunOptions = {}): RunResult {
     faults.stop()
     recoveryMs = recover(cluster, schedule)
     outliveLeases(cluster, schedule)
+    inspect(cluster, schedule)
   } catch (error) {
     failure = describe(error, schedule.nowMs, faults.strikes)
     if (trace.isOn) trace.line(schedule.nowMs, `=== ${failure.message}`)
@@ -73,7 +74,9 @@ function statisticsOf(cluster: Cluster, faults: Faults, simulatedMs: number, rec
     faults: Object.fromEntries(faults.counts),
     messages: cluster.network.sent,
     acknowledged: cluster.promises.acknowledged,
+    transactions: cluster.promises.transactions,
     reads: cluster.promises.reads,
+    locks: cluster.promises.locks,
     events: cluster.promises.events,
     entries: cluster.checks.committedIndex,
     elections: cluster.checks.elections,

@@ -6,7 +6,11 @@ export interface Statistics {
   readonly faults: Readonly<Record<string, number>>
   readonly messages: number
   readonly acknowledged: number
+  /** Of the acknowledged writes. */
+  readonly transactions: number
   readonly reads: number
+  /** How often a lock was taken. */
+  readonly locks: number
   readonly events: number
   readonly entries: number
   readonly elections: number
@@ -21,7 +25,9 @@ export const nothing: Statistics = {
   faults: {},
   messages: 0,
   acknowledged: 0,
+  transactions: 0,
   reads: 0,
+  locks: 0,
   events: 0,
   entries: 0,
   elections: 0,
@@ -39,7 +45,9 @@ export function sum(a: Statistics, b: Statistics): Statistics {
     faults,
     messages: a.messages + b.messages,
     acknowledged: a.acknowledged + b.acknowledged,
+    transactions: a.transactions + b.transactions,
     reads: a.reads + b.reads,
+    locks: a.locks + b.locks,
     events: a.events + b.events,
     entries: a.entries + b.entries,
     elections: a.elections + b.elections,
