@@ -1,6 +1,6 @@
 import type { MemberId } from '../../src/raft/types.ts'
 import { emptyState, foundingWrite } from '../../src/replica/founding.ts'
-import { type Input, type Output, WalError, type WalWrite } from '../../src/replica/types.ts'
+import { type Input, type Output, type PeerMessage, WalError, type WalWrite } from '../../src/replica/types.ts'
 import { Checks } from './checks.ts'
 import type { World } from './client.ts'
 import type { SimulationConfig } from './config.ts'
@@ -87,6 +87,9 @@ export class Cluster {
       turned: (member, inputs, outputs) => this.#turned(member, inputs, outputs),
     }
   }
+
+  /** To be called with each vote that is given, once it is on its way. */
+  voteTold: ((voter: SimulatedMember, candidate: MemberId) => void) | null = null
 
   /** All whose logs there are. */
   get members(): readonly SimulatedMember[] {
@@ -358,6 +361,8 @@ export class Cluster {
       case 'send':
         this.checks.told(member.id, output.to, output.message)
         this.network.send(member.id, output.to, output.message)
+        // Not while its outputs are being carried out.
+        if (isVote(output.message)) this.#schedule.after(0, () => this.voteTold?.(member, output.to))
         return
       case 'respond':
       case 'notify': {
@@ -426,3 +431,7 @@ const lockFreeMs = [1, 100] as const
 const lockEveryMs = 100
 /** Until someone reloads a tab whose storage failed. */
 const reopenedAfterMs = [50, 2_000] as const
+
+function isVote(message: PeerMessage): boolean {
+  return message.kind === 'raft' && message.message.type === 'MsgVoteResp' && !message.message.reject
+}

@@ -41,10 +41,14 @@ export const tabFaultKinds = [
 /** What becomes of what was written. */
 export const diskFaultKinds = ['stall', 'slowDisk', 'full', 'writeError', 'crashTorn', 'corrupt', 'wipe'] as const
 
+/** What hits an election at its narrow places. */
+export const electionFaultKinds = ['crashVoters', 'deafHandOver', 'lateAnswers'] as const
+
 export type NetworkFaultKind = (typeof networkFaultKinds)[number]
 export type TabFaultKind = (typeof tabFaultKinds)[number]
 export type DiskFaultKind = (typeof diskFaultKinds)[number]
-export type FaultKind = NetworkFaultKind | TabFaultKind | DiskFaultKind
+export type ElectionFaultKind = (typeof electionFaultKinds)[number]
+export type FaultKind = NetworkFaultKind | TabFaultKind | DiskFaultKind | ElectionFaultKind
 
 type Interval = readonly [low: number, high: number]
 
@@ -201,7 +205,12 @@ function drawFaults(random: Random, faultyMs: number): SimulationConfig['faults'
   }
 }
 
-export const faultKinds: readonly FaultKind[] = [...networkFaultKinds, ...tabFaultKinds, ...diskFaultKinds]
+export const faultKinds: readonly FaultKind[] = [
+  ...networkFaultKinds,
+  ...tabFaultKinds,
+  ...diskFaultKinds,
+  ...electionFaultKinds,
+]
 
 /** Faults that cost much time, or after which little else can happen. */
 const rare: Partial<Record<FaultKind, number>> = { crashAll: 0.3, sleepAll: 0.3, congestion: 0.5 }

@@ -1,6 +1,7 @@
 import type { Cluster } from './cluster.ts'
-import { diskFaultKinds, type FaultKind, networkFaultKinds } from './config.ts'
+import { diskFaultKinds, electionFaultKinds, type FaultKind, networkFaultKinds } from './config.ts'
 import { DiskFaults } from './faults-disk.ts'
+import { ElectionFaults } from './faults-elections.ts'
 import { NetworkFaults } from './faults-network.ts'
 import { TabFaults } from './faults-tabs.ts'
 import type { SimulatedMember } from './member.ts'
@@ -31,6 +32,7 @@ export class Faults {
   readonly #network: NetworkFaults
   readonly #disks: DiskFaults
   readonly #tabs: TabFaults
+  readonly #elections: ElectionFaults
   readonly counts = new Map<FaultKind, number>()
   #strikes = 0
   #isOver = false
@@ -50,6 +52,7 @@ export class Faults {
     this.#network = new NetworkFaults(schedule, cluster)
     this.#disks = new DiskFaults(schedule, cluster)
     this.#tabs = new TabFaults(schedule, cluster)
+    this.#elections = new ElectionFaults(schedule, cluster)
   }
 
   /** How many have struck. */
@@ -71,6 +74,7 @@ export class Faults {
   /** Everything works again, everyone is back. */
   stop(): void {
     this.#isOver = true
+    this.#elections.stop()
     this.#network.stop()
     this.#disks.stop()
     this.#tabs.stop()
@@ -88,6 +92,7 @@ export class Faults {
     const strike = { victim, lastsMs, random }
     if (isOneOf(networkFaultKinds, kind)) this.#network.strike(kind, strike)
     else if (isOneOf(diskFaultKinds, kind)) this.#disks.strike(kind, strike)
+    else if (isOneOf(electionFaultKinds, kind)) this.#elections.strike(kind, strike)
     else this.#tabs.strike(kind, strike)
   }
 }

@@ -50,4 +50,4 @@ describe('the checks can fail: a known bug is found', () => {
 })
 
 /** Found within this many seeds, or not found. */
-const mutantSeedsMax = 30
+const mutantSeedsMax = 500

@@ -23,12 +23,9 @@ export class Votes {
       throw new Violation('terms never go back', `${member} writes term ${term} over ${ballot.term}`)
     }
     ballot.term = term
-    if (vote === 0) return
-    const before = ballot.votes.get(term)
-    if (before !== undefined && before !== vote) {
-      throw new Violation('one vote a term', `${member} votes for ${vote} after ${before} in ${term}`)
-    }
-    ballot.votes.set(term, vote)
+    const before = ballot.votes.get(term) ?? vote
+    if (before !== vote) throw new Violation('one vote a term', `${member}: ${before}, then ${vote} in ${term}`)
+    if (vote !== 0) ballot.votes.set(term, vote)
   }
 
   termOf(member: MemberId): Term {
