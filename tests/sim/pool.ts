@@ -9,6 +9,8 @@ export interface PoolOptions {
   readonly onReport: (report: Exclude<Report, { kind: 'ready' | 'begins' }>, job: Job) => void
   /** A worker died of a seed, or was ended because nothing was heard of it for too long. What was left of its job is not done. */
   readonly onLost: (job: Job, seed: number, how: string) => void
+  /** For tests; otherwise `worker.ts`. */
+  readonly worker?: URL
   /** For tests; otherwise `seedMsMax`. */
   readonly silenceMsMax?: number
 }
@@ -17,8 +19,7 @@ export interface PoolOptions {
 export const seedMsMax = 60_000
 const watchEveryMs = 500
 
-/** Young objects are most of what a run makes: with more room for them, fewer are copied. */
-const youngMebibytes = 64
+const ownWorker = new URL('./worker.ts', import.meta.url)
 
 interface Seat {
   readonly child: ChildProcess
@@ -58,9 +59,10 @@ export class Pool {
   }
 
   #seat(): void {
-    const child = fork(fileURLToPath(new URL('./worker.ts', import.meta.url)), {
+    const child = fork(fileURLToPath(this.#options.worker ?? ownWorker), {
       cwd: fileURLToPath(new URL('../..', import.meta.url)),
-      execArgv: ['--import', 'tsx', `--max-semi-space-size=${youngMebibytes}`],
+      // Every core has its worker already: threads of the collector would only take turns with them.
+      execArgv: ['--import', 'tsx', '--single-threaded-gc'],
     })
     const seat: Seat = { child, job: null, isReady: false, seed: null, heardAtMs: performance.now() }
     this.#seats.add(seat)
