@@ -1,10 +1,23 @@
 import type { MemberId, Message } from '../../src/raft/types.ts'
-import type { Input, Output, PeerMessage, WalWrite } from '../../src/replica/types.ts'
+import type { Input, Output, PeerMessage, Position, WalWrite } from '../../src/replica/types.ts'
 
 type Name = (id: MemberId) => string
 
+/** A member's turn in the trace: where it stood at the end, what it took in and what came out. */
+export function describeTurn(
+  member: string,
+  { role, term, commit, applied }: Position,
+  { inputs, outputs }: { readonly inputs: readonly Input[]; readonly outputs: readonly Output[] },
+  name: Name,
+): string[] {
+  const head = `${member} ${role} t${term} c${commit} a${applied}`
+  const took = inputs.map(input => describeInput(input, name)).filter(text => text !== null)
+  const gave = outputs.map(output => describeOutput(output, name)).filter(text => text !== null)
+  return [...took.map(text => `${head}   < ${text}`), ...gave.map(text => `${head} >   ${text}`)]
+}
+
 /** A line of the trace; null for what would only fill it. */
-export function describeInput(input: Input, name: Name): string | null {
+function describeInput(input: Input, name: Name): string | null {
   switch (input.kind) {
     case 'tick':
       return null
@@ -36,7 +49,7 @@ export function describeInput(input: Input, name: Name): string | null {
   }
 }
 
-export function describeOutput(output: Output, name: Name): string | null {
+function describeOutput(output: Output, name: Name): string | null {
   switch (output.kind) {
     case 'persist':
       return `persist ${output.id}: ${describeWrite(output.write)}`

@@ -128,6 +128,10 @@ export class Network {
     this.#congestedUntilMs = this.#schedule.nowMs + ms
   }
 
+  get isPerfect(): boolean {
+    return !this.#faulty
+  }
+
   /** From now on nothing is blocked, lost, repeated or held up. */
   becomePerfect(): void {
     this.#faulty = false
