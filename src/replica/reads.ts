@@ -20,14 +20,16 @@ interface Round {
  */
 export class PendingReads {
   readonly #member: MemberId
-  #counter = 0
+  #counter: number
   #waiting: PendingRead[] = []
   #round: Round | null = null
   /** Confirmed, to be served when the index is applied. */
   #confirmed: { index: number; reads: PendingRead[] }[] = []
 
-  constructor(member: MemberId) {
+  /** `random`: in [0, 1). Rounds are numbered from somewhere else in each life, or an answer to the last could answer this one. */
+  constructor(member: MemberId, random: () => number) {
     this.#member = member
+    this.#counter = Math.floor(random() * roundsFrom)
   }
 
   add(read: PendingRead): void {
@@ -81,6 +83,9 @@ export class PendingReads {
     return servable.flatMap(({ reads }) => reads)
   }
 }
+
+/** Far enough from the end of the safe integers. */
+const roundsFrom = 2 ** 52
 
 /** Contexts of all members meet at the leader, so the member is part of them. 16 bytes: member, counter. */
 function readContext(member: MemberId, counter: number): Uint8Array {

@@ -83,7 +83,7 @@ export class Replica {
     )
     this.#upkeep = new Upkeep(applied.store, options)
     this.#clients = new Clients({
-      reads: new PendingReads(member),
+      reads: new PendingReads(member, random),
       store: applied.store,
       leases: this.#upkeep.leases,
       hasState: applied.hasState,

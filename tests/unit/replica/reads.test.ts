@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { PendingReads } from '../../../src/replica/reads.ts'
+import type { PeerMessage } from '../../../src/replica/types.ts'
 import { oneKey, put, range, text, watch } from '../../sim/requests.ts'
 import { TestCluster } from './cluster.ts'
 
@@ -112,7 +113,7 @@ describe('rounds of confirmation', () => {
   const pending = (id: number) => ({ id, request: range(oneKey('a')) })
 
   test('reads that arrive while a round is under way form the next one', () => {
-    const reads = new PendingReads(1)
+    const reads = new PendingReads(1, () => 0.5)
     reads.add(pending(1))
     const first = reads.begin()
     reads.add(pending(2))
@@ -123,7 +124,7 @@ describe('rounds of confirmation', () => {
   })
 
   test('a late answer to a round that was given up is not taken for the new one', () => {
-    const reads = new PendingReads(1)
+    const reads = new PendingReads(1, () => 0.5)
     reads.add(pending(1))
     const first = reads.begin()
     reads.restart()
@@ -134,5 +135,25 @@ describe('rounds of confirmation', () => {
     reads.confirm(second ?? new Uint8Array(), 7)
     expect(reads.takeServable(6)).toEqual([])
     expect(reads.takeServable(7).map(({ id }) => id)).toEqual([1, 2])
+  })
+
+  test('an answer to a round before a restart is not taken for one of this life', () => {
+    const cluster = TestCluster.of(3)
+    cluster.write(1, client, 1, put('a', 'old'))
+    let late: PeerMessage | null = null
+    cluster.drop = ({ to, message }) => {
+      if (to !== 2 || message.kind !== 'raft') return false
+      if (message.message.type === 'MsgReadIndexResp') late ??= message
+      return message.message.type === 'MsgReadIndexResp' || message.message.type === 'MsgApp'
+    }
+    read(cluster, 2)
+    cluster.stop(2)
+    cluster.write(1, client, 2, put('a', 'new'))
+    cluster.restart(2)
+    cluster.until('it hears the leader', () => cluster.replica(2).status().leader === 1)
+    const id = read(cluster, 2)
+    if (late === null) throw new Error('it was not answered')
+    cluster.input(2, { kind: 'message', from: 1, message: late })
+    expect(answer(cluster, id)).toBe(null)
   })
 })
