@@ -4,6 +4,7 @@ import type { Command, LeaseId, ReadRequest, Revision, WatchRequest, WriteReques
 import { versionOf } from './answers.ts'
 import type { ClientConfig } from './client-config.ts'
 import { Draw } from './draw.ts'
+import type { Begun, History } from './history.ts'
 import { type LockReferee, LockUser } from './locks.ts'
 import type { Model } from './model.ts'
 import type { OutboxDisk } from './outbox-disk.ts'
@@ -26,6 +27,8 @@ type Open =
       readonly serializable: boolean
       /** What the answer must not be older than; null if it may be as old as it likes. */
       readonly since: Moment | null
+      /** In the history, if it is a part of it. */
+      readonly begun: Begun | null
       readonly onAnswer: OnAnswer | null
     }
   | {
@@ -47,6 +50,7 @@ export interface World {
   readonly config: ClientConfig
   readonly clockDrift: number
   readonly promises: Promises
+  readonly history: History
   readonly model: Model
   readonly referee: LockReferee
 }
@@ -147,7 +151,7 @@ export class Client {
         if (!response.ok || response.response.op !== 'leases') return
         this.#world.promises.inspected(response.response.leases, response.response.header.revision)
       }
-      this.#request({ kind: 'read', request, serializable: true, since: this.#now(request), onAnswer })
+      this.#request({ kind: 'read', request, serializable: true, since: this.#now(request), begun: null, onAnswer })
     }
   }
 
@@ -169,6 +173,7 @@ export class Client {
     this.#open.delete(asked)
     if (open.kind === 'write') this.#writeAnswered(open.command, response)
     else {
+      this.#world.history.answered(open.begun, response)
       this.#showed(this.#world.promises.readAnswered(open.request, response, open.since, this.#seen))
       this.#learn(response)
     }
@@ -221,11 +226,12 @@ export class Client {
   }
 
   #newWorker(push: Push, disk: OutboxDisk | null): WorkerHalf {
-    const { schedule, promises } = this.#world
+    const { schedule, promises, history } = this.#world
     return new WorkerHalf({
       schedule,
       random: this.#random.fork(),
       promises,
+      history,
       disk,
       nextId: () => this.#takeId(),
       push,
@@ -284,15 +290,18 @@ export class Client {
   }
 
   #write(request: WriteRequest, onAnswer: OnAnswer | null): void {
-    this.#request({ kind: 'write', command: this.#session.next(request), onAnswer })
+    const command = this.#session.next(request)
+    this.#world.history.writes(command)
+    this.#request({ kind: 'write', command, onAnswer })
   }
 
   #read(request: ReadRequest, onAnswer: OnAnswer | null): void {
-    this.#request({ kind: 'read', request, serializable: false, since: this.#now(request), onAnswer })
+    const begun = request.op === 'range' ? this.#world.history.reads(request) : null
+    this.#request({ kind: 'read', request, serializable: false, since: this.#now(request), begun, onAnswer })
   }
 
   #readLocally(request: ReadRequest): void {
-    this.#request({ kind: 'read', request, serializable: true, since: null, onAnswer: null })
+    this.#request({ kind: 'read', request, serializable: true, since: null, begun: null, onAnswer: null })
   }
 
   #now(request: ReadRequest): Moment {
@@ -322,7 +331,7 @@ export class Client {
   #send(worker: WorkerHalf, id: RequestId, open: Open): void {
     switch (open.kind) {
       case 'write':
-        worker.write(id, open.command)
+        worker.write(id, this.#session.again(open.command))
         return
       case 'read': {
         const { request, serializable } = open
@@ -336,7 +345,9 @@ export class Client {
   }
 
   #writeAnswered(command: Command, response: ClientResponse): void {
-    this.#world.promises.writeAnswered(command, response)
+    const { history, promises } = this.#world
+    history.answered(history.writes(command), response)
+    promises.writeAnswered(command, response)
     this.#session.received(command.seq)
     if (response.ok) this.#showed(response.response.header.revision)
   }

@@ -1,5 +1,6 @@
 import type { Entry } from '../../src/raft/types.ts'
 import type { Command, LeaseId, SystemCommand } from '../../src/store/types.ts'
+import type { History } from './history.ts'
 import type { Model } from './model.ts'
 import type { Schedule } from './schedule.ts'
 import { Violation } from './violation.ts'
@@ -12,6 +13,7 @@ import { Violation } from './violation.ts'
 export class LeaseTimes {
   readonly #schedule: Schedule
   readonly #model: Model
+  readonly #history: History
   /** How much faster than time a clock may run, as a share. */
   readonly #drift: number
   /** By term and index of the entry. */
@@ -19,9 +21,10 @@ export class LeaseTimes {
   readonly #renewedMs = new Map<LeaseId, number>()
   ended = 0
 
-  constructor(schedule: Schedule, model: Model, drift: number) {
+  constructor(schedule: Schedule, model: Model, history: History, drift: number) {
     this.#schedule = schedule
     this.#model = model
+    this.#history = history
     this.#drift = drift
   }
 
@@ -36,12 +39,16 @@ export class LeaseTimes {
     const lease = 'lease' in request && request.op !== 'put' ? request.lease : 0
     const before = this.#model.lease(lease)
     const changes = this.#model.leaseChanges(lease)
+    const { revision } = this.#model
     this.#model.apply(command)
     const after = this.#model.lease(lease)
     if (after !== null && this.#model.leaseChanges(lease) > changes) this.#renewedMs.set(lease, this.#schedule.nowMs)
     if (request.op !== 'leaseExpire' || before === null || after !== null) return
     this.ended += 1
-    const livedMs = (this.#proposedMs.get(nameOf(entry)) ?? 0) - (this.#renewedMs.get(lease) ?? 0)
+    const proposedMs = this.#proposedMs.get(nameOf(entry)) ?? 0
+    // With no keys to take along, nobody can see it.
+    if (this.#model.revision > revision) this.#history.leaseEnded(lease, proposedMs, this.#model.revision)
+    const livedMs = proposedMs - (this.#renewedMs.get(lease) ?? 0)
     if (livedMs < before.ttlSeconds * 1_000 * (1 - this.#drift)) {
       throw new Violation('no lease ends before its time', `${lease} lived ${livedMs} ms of ${before.ttlSeconds} s`)
     }

@@ -86,6 +86,11 @@ export class Model {
     return seq <= (this.#sessions.get(clientId)?.acked ?? 0)
   }
 
+  /** Every version of every key, and every deletion. */
+  get changes(): readonly Version[] {
+    return this.versions.changes
+  }
+
   lease(id: LeaseId): Lease | null {
     return this.#leases.get(id) ?? null
   }

@@ -58,6 +58,7 @@ export function runSeed(seed: number, options: RunOptions = {}): RunResult {
     recoveryMs = recover(cluster, schedule)
     outliveLeases(cluster, schedule)
     inspect(cluster, schedule)
+    cluster.history.judge()
   } catch (error) {
     failure = describe(error, schedule.nowMs, faults.strikes)
     if (trace.isOn) trace.line(schedule.nowMs, `=== ${failure.message}`)

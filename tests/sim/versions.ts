@@ -33,6 +33,11 @@ export class Versions {
     return this.#changes.length > this.#committed ? this.revision + 1 : this.revision
   }
 
+  /** In order. */
+  get changes(): readonly Version[] {
+    return this.#changes
+  }
+
   put(key: string, value: string, lease: LeaseId): void {
     const mod = this.revision + 1
     const previous = this.existing(key)

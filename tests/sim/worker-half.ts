@@ -2,6 +2,7 @@ import type { ClientResponse, Input, RequestId } from '../../src/replica/types.t
 import type { Command, LeaseId } from '../../src/store/types.ts'
 import { LeaseKeeper, type LeaseKeeperOptions } from '../../src/worker/lease-keeper.ts'
 import { Outbox } from '../../src/worker/outbox.ts'
+import type { History } from './history.ts'
 import type { OutboxDisk } from './outbox-disk.ts'
 import type { Promises } from './promises.ts'
 import type { Random } from './random.ts'
@@ -18,6 +19,7 @@ export class WorkerHalf {
   readonly push: Push
   readonly #schedule: Schedule
   readonly #promises: Promises
+  readonly #history: History
   readonly #disk: OutboxDisk | null
   readonly #outbox: Outbox | null
   readonly #keeper: LeaseKeeper
@@ -28,15 +30,17 @@ export class WorkerHalf {
     readonly schedule: Schedule
     readonly random: Random
     readonly promises: Promises
+    readonly history: History
     readonly disk: OutboxDisk | null
     readonly nextId: () => RequestId
     readonly push: Push
     readonly tellOfLease: LeaseKeeperOptions['tell']
   }) {
-    const { schedule, random, promises, disk, nextId, push } = around
+    const { schedule, random, promises, history, disk, nextId, push } = around
     this.push = push
     this.#schedule = schedule
     this.#promises = promises
+    this.#history = history
     this.#disk = disk
     const now = () => schedule.nowMs
     this.#keeper = new LeaseKeeper({
@@ -44,6 +48,7 @@ export class WorkerHalf {
       nextId,
       newClientId: () => random.hex(32),
       send: (id, command) => {
+        history.writes(command)
         this.#asked.set(id, command)
         this.#send(id, command)
       },
@@ -59,7 +64,7 @@ export class WorkerHalf {
       nextId,
       send: (id, command) => this.#send(id, command),
       tell: message => {
-        if (message.type === 'settled') promises.writeAnswered(message.entry.command, message.response)
+        if (message.type === 'settled') this.#writeAnswered(message.entry.command, message.response)
       },
       onFailure: error => {
         throw error
@@ -93,7 +98,7 @@ export class WorkerHalf {
     const asked = this.#asked.get(id)
     if (asked === undefined) return this.#outbox === null ? id : this.#outbox.answered(id, response)
     this.#asked.delete(id)
-    this.#promises.writeAnswered(asked, response)
+    this.#writeAnswered(asked, response)
     this.#keeper.answered(id, response)
     return null
   }
@@ -124,6 +129,11 @@ export class WorkerHalf {
   /** The worker is gone, in the middle of whatever it did. */
   end(): void {
     this.#disk?.crash()
+  }
+
+  #writeAnswered(command: Command, response: ClientResponse): void {
+    this.#history.answered(this.#history.writes(command), response)
+    this.#promises.writeAnswered(command, response)
   }
 
   #send(id: RequestId, command: Command): void {
