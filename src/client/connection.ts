@@ -362,8 +362,7 @@ export class Connection {
       case 'watch':
         return { id, request: { kind: 'watch', request: resumed(call) } }
       case 'write':
-        if (call.command === null) throw new Error('assertion failed: a write without a number is sent')
-        return { id, request: { kind: 'write', command: call.command } }
+        return { id, request: { kind: 'write', command: this.#writes.again(call) } }
     }
   }
 

@@ -39,6 +39,11 @@ export class WriteSession {
     return { clientId: this.clientId, seq: this.#last, acked: this.#acked, request }
   }
 
+  /** The same write once more, with what was received since it was first sent. */
+  again(command: Command): Command {
+    return { ...command, acked: this.#acked }
+  }
+
   received(seq: number): void {
     if (seq <= this.#acked || seq > this.#last || this.#received.has(seq)) {
       throw new Error(`assertion failed: an answer to write ${seq} that is not outstanding`)

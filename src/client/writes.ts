@@ -71,6 +71,12 @@ export class Writes {
     return true
   }
 
+  /** A write that was sent before, as it is to be sent now. */
+  again(call: WriteCall): Command {
+    if (call.command === null) throw new Error('assertion failed: a write without a number is sent')
+    return this.#session.again(call.command)
+  }
+
   /** Those that waited for a number and can now be given one, in order. */
   takeWaiting(): WriteCall[] {
     if (this.#session.broken) return []

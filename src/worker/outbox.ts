@@ -15,6 +15,8 @@ export const removalDelayMs = 200
 
 interface Write {
   readonly entry: OutboxEntry
+  /** Up to where its client's writes are known to be answered, which may be more than the client knew when it asked. */
+  readonly acked: number
   /** What the replica knows it by. */
   readonly id: RequestId
   readonly askedAtMs: number
@@ -62,14 +64,12 @@ export class Outbox {
   constructor(options: OutboxOptions) {
     this.#options = options
     const { recovered } = options.store
-    const heardOf = new Map<string, number>()
-    for (const { command } of recovered) {
-      heardOf.set(command.clientId, Math.max(command.acked, heardOf.get(command.clientId) ?? 0))
-    }
+    const answered = answeredOf(recovered)
     for (const entry of recovered) {
+      const acked = answered.get(entry.command.clientId) ?? 0
       // Its client had the result, and said so with a later write.
-      if (entry.command.seq <= (heardOf.get(entry.command.clientId) ?? 0)) this.#remove(entry)
-      else this.#add({ entry, id: options.nextId(), page: null, kept: 'yes' })
+      if (entry.command.seq <= acked) this.#remove(entry)
+      else this.#add({ entry, acked, id: options.nextId(), page: null, kept: 'yes' })
     }
     this.#tellEarlier()
     this.#sendNext()
@@ -88,7 +88,7 @@ export class Outbox {
   ask(id: RequestId, command: Command, at: number): void {
     const known = this.#writes.get(keyOf(command))
     if (known === undefined) {
-      this.#add({ entry: { command, at }, id, page: id, kept: 'no' })
+      this.#add({ entry: { command, at }, acked: command.acked, id, page: id, kept: 'no' })
       this.#sendNext()
       return
     }
@@ -131,8 +131,10 @@ export class Outbox {
   async adopt(entries: readonly OutboxEntry[]): Promise<void> {
     const unknown = entries.filter(({ command }) => !this.#writes.has(keyOf(command)))
     if (unknown.length === 0) return
+    const answered = answeredOf(entries)
     for (const { command, at } of unknown) {
-      this.#add({ entry: { command, at }, id: this.#options.nextId(), page: null, kept: 'no' })
+      const acked = answered.get(command.clientId) ?? 0
+      this.#add({ entry: { command, at }, acked, id: this.#options.nextId(), page: null, kept: 'no' })
     }
     this.#keep()
     this.#tellEarlier()
@@ -155,7 +157,7 @@ export class Outbox {
       if (this.#client !== command.clientId || this.#inFlight >= writesInFlightMax) return
       this.#held.delete(write)
       this.#inFlight += 1
-      this.#options.send(write.id, command)
+      this.#options.send(write.id, { ...command, acked: write.acked })
     }
   }
 
@@ -190,6 +192,20 @@ export class Outbox {
 
 function keyOf({ clientId, seq }: Command): string {
   return `${clientId}/${seq}`
+}
+
+/**
+ * Up to where each client's writes were answered: as far as a later write of it says; and all before the first that was kept, since
+ * what is not answered is kept together with all that comes after it. Told so, a member does not take what it has not applied
+ * again yet for something that is missing.
+ */
+function answeredOf(entries: readonly OutboxEntry[]): Map<string, number> {
+  const answered = new Map<string, number>()
+  for (const { command } of entries) {
+    const { clientId, seq, acked } = command
+    answered.set(clientId, Math.max(acked, answered.get(clientId) ?? seq - 1))
+  }
+  return answered
 }
 
 function first<T>(set: ReadonlySet<T>): T | undefined {

@@ -196,6 +196,15 @@ describe('an earlier life', () => {
     expect(life.kept).toEqual(['b2'])
   })
 
+  test('tells what was answered in it: a write that was kept without the one before it', async () => {
+    const life = new Life(await earlier([other, 4], [other, 5]))
+    await life.outbox.adopt([outboxEntry(7, 'c'.repeat(32))])
+    life.answerNext()
+    expect(life.sent.map(({ command }) => command.acked)).toEqual([3])
+    life.answerNext()
+    expect(life.sent.map(({ command }) => command.acked)).toEqual([6])
+  })
+
   test('that the cluster has forgotten may have had its way', async () => {
     const life = new Life(await earlier([other, 4]))
     life.answerNext({ ok: false, code: 'SESSION_EXPIRED', message: '', outcome: 'definite' })
