@@ -78,9 +78,9 @@ export class SimulatedDisk {
     this.#ifStillAlive(this.#busyUntilMs - nowMs - this.#random.between(0, takesMs), interruption)
   }
 
-  /** What is issued from now on waits this long before it is begun. */
+  /** What is issued in this time waits until its end before it is begun. */
   stall(ms: number): void {
-    this.#busyUntilMs = Math.max(this.#busyUntilMs, this.#schedule.nowMs) + ms
+    this.#busyUntilMs = Math.max(this.#busyUntilMs, this.#schedule.nowMs + ms)
   }
 
   /** Each write takes so many times as long. */
