@@ -215,17 +215,21 @@ export class Cluster {
     return this.#members.canLose(member)
   }
 
+  /** Its worker does nothing for a while; with its links nothing is wrong. */
+  hold(member: SimulatedMember): void {
+    this.#members.note(member, 'stands still')
+    for (const one of [member, ...this.#siblings.lentBy(member)]) one.freeze()
+  }
+
+  /** For so long that its links break, too. */
   freeze(member: SimulatedMember): void {
-    this.#members.note(member, 'freezes')
-    for (const one of [member, ...this.#siblings.lentBy(member)]) {
-      this.network.pause(one.id)
-      one.freeze()
-    }
+    this.hold(member)
+    for (const one of [member, ...this.#siblings.lentBy(member)]) this.network.pause(one.id)
   }
 
   /** `sleptMs`: how much longer than it was frozen it finds that it was away. */
   wake(member: SimulatedMember, sleptMs = 0): void {
-    if (member.isFrozen) this.#members.note(member, 'wakes')
+    if (member.isFrozen) this.#members.note(member, 'goes on')
     for (const one of [member, ...this.#siblings.lentBy(member)]) {
       this.network.unpause(one.id)
       one.wake(sleptMs)
@@ -350,7 +354,7 @@ export class Cluster {
   }
 
   #turned(member: SimulatedMember): void {
-    this.#tabOf(member)?.turned(() => member.replica?.status().quorum ?? false)
+    this.#tabOf(member)?.turned(() => member.replica?.hasQuorum ?? false)
     for (const { orphan, fate } of this.#siblings.settledBy(member)) {
       if (fate === 'remove') this.#retire(orphan)
       else this.#letGo(orphan)

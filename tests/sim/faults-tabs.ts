@@ -58,8 +58,8 @@ export class TabFaults {
         return
       case 'stutter': {
         // Too short for anyone's clock to call it a freeze, or for a link to break.
-        victim.freeze()
-        this.#schedule.after(random.between(...stutterMs), () => victim.wake())
+        cluster.hold(victim)
+        this.#schedule.after(random.between(...stutterMs), () => cluster.wake(victim))
         return
       }
       case 'sleepAll':
@@ -96,7 +96,7 @@ export class TabFaults {
     cluster.sleptMs += sleptMs
     for (const member of asleep) {
       if (breaksLinks) cluster.freeze(member)
-      else member.freeze()
+      else cluster.hold(member)
       this.#schedule.after(random.between(0, wakeWithinMs), () => cluster.wake(member, sleptMs))
     }
   }

@@ -201,6 +201,8 @@ export class Network {
     if (connection === known || connection === end.replaced.get(from)) return true
     if (connection !== pair.connection) return false
     this.#up(end, from, connection)
+    // It may be half of a link, which this end has yet to find out.
+    if (!this.#works(end.id, from)) this.#settleLater(end.id, from, this.#config.linkDownMs)
     return true
   }
 
@@ -218,8 +220,12 @@ export class Network {
   /** Each end finds out for itself. */
   #pairChanged(a: MemberId, b: MemberId): void {
     const delay = this.#works(a, b) ? this.#config.linkUpMs : this.#config.linkDownMs
-    this.#schedule.after(this.#random.between(...delay), () => this.#settle(a, b))
-    this.#schedule.after(this.#random.between(...delay), () => this.#settle(b, a))
+    this.#settleLater(a, b, delay)
+    this.#settleLater(b, a, delay)
+  }
+
+  #settleLater(here: MemberId, there: MemberId, delayMs: readonly [number, number]): void {
+    this.#schedule.after(this.#random.between(...delayMs), () => this.#settle(here, there))
   }
 
   #settle(here: MemberId, there: MemberId): void {
