@@ -38,6 +38,8 @@ export class Checks {
   readonly #entries = new Map<Term, Map<Index, Seen & { readonly previousTerm: Term | null }>>()
   /** The term of each index that anyone has said is committed. */
   readonly #claimed: Term[] = []
+  /** And the term of who said so first. An entry may be older than the term in which it is committed. */
+  readonly #claimedIn: Term[] = []
   /** What whoever was first applied at each index; the founding snapshot is index 1. */
   readonly #applied: (Seen & { readonly hash: number })[] = []
   /** Of states first seen whole, as at the beginning of the log. */
@@ -228,6 +230,7 @@ export class Checks {
       const claimed = issued.termAt(index)
       if (claimed === null) throw new Violation('only what is in the log is committed', `${member} commits ${index}`)
       this.#claimed.push(claimed)
+      this.#claimedIn.push(term)
     }
     if (commit < firstIndex) return
     const claimed = this.#claimed[commit - firstIndex]
@@ -266,11 +269,11 @@ export class Checks {
     this.#checkCompleteness(member, watched, term)
   }
 
-  /** A leader's log holds everything committed in earlier terms: the last such entry proves it for all before it. */
+  /** A leader's log holds everything committed in earlier terms: the last that was proves it for all before it. */
   #checkCompleteness(member: MemberId, { issued }: Watched, term: Term): void {
     for (let index = this.#claimedIndex; index >= firstIndex; index -= 1) {
-      const claimed = this.#claimed[index - firstIndex]
-      if (claimed === undefined || claimed >= term) continue
+      const [claimed, claimedIn] = [this.#claimed[index - firstIndex], this.#claimedIn[index - firstIndex]]
+      if (claimed === undefined || claimedIn === undefined || claimedIn >= term) continue
       if (issued.holds(index, claimed)) return
       throw new Violation(
         'a leader holds all that is committed',
