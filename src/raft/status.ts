@@ -13,6 +13,8 @@ export interface ProgressStatus {
   readonly isLearner: boolean
   /** Append messages under way. */
   readonly inflight: number
+  /** Their payload. */
+  readonly inflightBytes: number
   readonly inflightFull: boolean
 }
 
@@ -39,6 +41,7 @@ export function statusOf(raft: Raft): Status {
     for (const [member, { match, next, state, pendingSnapshot, recentActive, paused, isLearner, inflights }] of raft
       .tracker.progress) {
       const inflight = inflights.count
+      const inflightBytes = inflights.bytes
       const inflightFull = inflights.full
       progress.set(member, {
         match,
@@ -49,6 +52,7 @@ export function statusOf(raft: Raft): Status {
         paused,
         isLearner,
         inflight,
+        inflightBytes,
         inflightFull,
       })
     }

@@ -32,6 +32,11 @@ export class PendingReads {
     this.#counter = Math.floor(random() * roundsFrom)
   }
 
+  get size(): number {
+    const confirmed = this.#confirmed.reduce((sum, { reads }) => sum + reads.length, 0)
+    return this.#waiting.length + (this.#round?.reads.length ?? 0) + confirmed
+  }
+
   add(read: PendingRead): void {
     this.#waiting.push(read)
   }

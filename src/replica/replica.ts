@@ -13,7 +13,16 @@ import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
 import { PendingReads } from './reads.ts'
 import { Roster } from './roster.ts'
 import { Standing } from './standing.ts'
-import type { Input, Output, PeerMessage, Position, ReplicaMetrics, ReplicaStatus, WalState } from './types.ts'
+import type {
+  Input,
+  Output,
+  PeerMessage,
+  Position,
+  ReplicaLoad,
+  ReplicaMetrics,
+  ReplicaStatus,
+  WalState,
+} from './types.ts'
 import { Upkeep } from './upkeep.ts'
 
 export interface ReplicaConfig {
@@ -440,6 +449,18 @@ export class Replica {
       ...this.#applied.store.statistics(),
       proposalsPending: this.#clients.writes.size,
       snapshotsMade: this.#log.snapshotsMade,
+    }
+  }
+
+  /** How full everything is that could fill up, for those who hold it against its bounds. Walks over the members. */
+  load(): ReplicaLoad {
+    const windows = [...this.#raft.status().progress.values()]
+    return {
+      pendingWrites: this.#clients.writes.size,
+      pendingReads: this.#clients.reads.size,
+      watches: this.#applied.store.statistics().watchers,
+      inflightMessages: Math.max(0, ...windows.map(({ inflight }) => inflight)),
+      inflightBytes: Math.max(0, ...windows.map(({ inflightBytes }) => inflightBytes)),
     }
   }
 

@@ -189,3 +189,13 @@ export interface ReplicaMetrics extends StoreStatistics {
   readonly snapshotsMade: number
   readonly snapshotsInstalled: number
 }
+
+/** What waits in a member, each of it bounded: by what its clients have asked for, or by an option. */
+export interface ReplicaLoad {
+  readonly pendingWrites: number
+  readonly pendingReads: number
+  readonly watches: number
+  /** Appends on their way to the follower that has most of them, and to the one that has most of their payload. */
+  readonly inflightMessages: number
+  readonly inflightBytes: number
+}

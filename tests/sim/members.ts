@@ -1,5 +1,6 @@
 import type { MemberId } from '../../src/raft/types.ts'
 import { type Input, type Output, type PeerMessage, WalError, type WalWrite } from '../../src/replica/types.ts'
+import { Bounds } from './bounds.ts'
 import type { Checks } from './checks.ts'
 import type { SimulationConfig } from './config.ts'
 import { describeTurn } from './describe.ts'
@@ -36,6 +37,7 @@ export class Members {
   readonly #around: Surroundings
   readonly #members = new Map<MemberId, SimulatedMember>()
   readonly #losses = new Losses()
+  readonly #bounds: Bounds
   /** Those whose logs are not to be relied on any more. */
   readonly #losable = new Set<MemberId>()
   #created = 0
@@ -51,6 +53,7 @@ export class Members {
   }) {
     const { schedule, random, config, trace, mutant, checks, owner } = around
     this.#checks = checks
+    this.#bounds = new Bounds(config.replica)
     this.#owner = owner
     this.#schedule = schedule
     this.#random = random
@@ -61,9 +64,13 @@ export class Members {
       config,
       mutant,
       stored: (member, state) => checks.stored(member.id, state),
-      started: (member, recovered) => checks.started(member.id, recovered),
+      started: (member, recovered) => {
+        this.#bounds.started(member.id)
+        checks.started(member.id, recovered)
+      },
       persisted: (member, write) => {
         this.#losses.persisted(write)
+        this.#bounds.persisted(member.id, write)
         checks.persisted(member.id, write)
       },
       durable: (member, write) => checks.durable(member.id, write),
@@ -163,6 +170,7 @@ export class Members {
     const { replica } = member
     if (replica === null) return
     this.#checks.turned(member.id, replica.position, replica.configuration, replica.stateHash)
+    this.#bounds.turned(member.id, replica.position, inputs, outputs, () => replica.load())
     this.#owner.turned(member)
     if (!this.#trace.isOn) return
     const lines = describeTurn(member.name, replica.position, { inputs, outputs }, id => this.nameOf(id))
