@@ -31,7 +31,8 @@ export type Path = readonly (Observation | Effect)[]
 
 /** An operation takes the first of its paths that the state allows; one that was answered took the path that it has. */
 export interface Operation {
-  readonly name: string
+  /** For a person. */
+  readonly name: () => string
   readonly paths: readonly Path[]
 }
 

@@ -88,8 +88,8 @@ export class History {
     this.#leaseEnds.push({ lease, invoked: first - 0.5, revision })
   }
 
-  /** Throws if there is no such order. */
-  judge(): void {
+  /** Throws if there is no such order. Gives up after so many configurations, for all keys and then for each. */
+  judge(configurationsMax = configurationsMaxDefault): void {
     const versions = this.#versions()
     const calls = this.#calls(versions)
     const model = keysModel(versions.keys.length, versions.leaseOf)
@@ -128,7 +128,7 @@ export class History {
 
   #calls(versions: HistoryVersions): Call<Operation>[] {
     const calls: Call<Operation>[] = this.#leaseEnds.map(({ lease, invoked, revision }) => ({
-      operation: { name: `lease ${lease} ends`, paths: [[{ do: 'end', lease }]] },
+      operation: { name: () => `the end of lease ${lease}`, paths: [[{ do: 'end', lease }]] },
       invoked,
       returned: null,
       hint: revision,
@@ -137,12 +137,12 @@ export class History {
       if (ended === null) {
         const applied = command === null ? null : this.#log.answerTo(command.clientId, command.seq)
         const paths = openPaths(versions, request)
-        calls.push({ operation: { name, paths }, invoked, returned: null, hint: openHint(applied) })
+        calls.push({ operation: { name: () => name, paths }, invoked, returned: null, hint: openHint(applied) })
       } else if (ended.answer.op !== 'refusal') {
         const { answer, at } = ended
         const paths = [answeredPath(versions, request, answer)]
         calls.push({
-          operation: { name: `${name}: ${describeAnswer(answer)}`, paths },
+          operation: { name: () => `${name}: ${describeAnswer(answer)}`, paths },
           invoked,
           returned: at,
           hint: hint(answer),
@@ -153,8 +153,8 @@ export class History {
   }
 }
 
-/** In a history of a few thousand operations; where the hints are right, it takes one for each. */
-const configurationsMax = 20_000
+/** Where the hints are right, a search takes one for each operation, and there are some hundreds. */
+const configurationsMaxDefault = 20_000
 
 /** What changes nothing comes behind what made the revision it saw. */
 function hint(answer: Exclude<Answer, { op: 'refusal' }>): number {
@@ -193,9 +193,9 @@ function violation(
 ): Violation {
   let state = model.initial
   for (const { operation } of order) state = model.step(state, operation) ?? state
-  const last = order.slice(-shownMax).map(({ operation }) => operation.name)
+  const last = order.slice(-shownMax).map(({ operation }) => operation.name())
   return new Violation(
     'histories are linearizable',
-    `of ${of}, nothing explains ${stuck.operation.name}; others get as far as ${last.join('; ')}; then there is ${versions.describe(state)}`,
+    `of ${of}, nothing explains ${stuck.operation.name()}; others get as far as ${last.join('; ')}; then there is ${versions.describe(state)}`,
   )
 }
