@@ -52,7 +52,7 @@ export class Departure {
   }
 
   /** Takes the next step if there is one. Returns true if raft has something to do for it. */
-  pursue(confState: ConfState, viewNow: () => MembershipView, now: number, out: Output[]): boolean {
+  pursue(confState: ConfState, now: number, out: Output[]): boolean {
     const phase = this.#phase
     if (phase.phase !== 'leaving') return false
     const { voters, votersOutgoing } = confState
@@ -64,7 +64,7 @@ export class Departure {
       this.#phase = { ...phase, toldUnder: leader, toldAt: now }
       this.#tellEveryone(phase.fate, out)
     }
-    return leader === this.#self && this.#handOver(viewNow(), out)
+    return leader === this.#self && this.#handOver(this.#membership.view(confState, now), out)
   }
 
   #handOver(view: MembershipView, out: Output[]): boolean {

@@ -124,15 +124,17 @@ export class Replica {
   /** One turn: everything that happened since the last one, then all that follows from it. */
   handle(inputs: readonly Input[]): Output[] {
     this.#out = []
-    for (const input of inputs) this.#take(input)
-    const ticks = inputs.filter(({ kind }) => kind === 'tick').length
+    let ticks = 0
+    for (const input of inputs) {
+      this.#take(input)
+      if (input.kind === 'tick') ticks += 1
+    }
     this.#upkeep.advance(ticks)
     this.#propose()
     this.#drainRaft()
     this.#wake()
     if (this.#membership.drive(this.#applied.confState, this.#applied.index, this.#now)) this.#drainRaft()
-    const view = () => this.#membership.view(this.#applied.confState, this.#now)
-    if (this.#departure.pursue(this.#applied.confState, view, this.#now, this.#out)) this.#drainRaft()
+    if (this.#departure.pursue(this.#applied.confState, this.#now, this.#out)) this.#drainRaft()
     this.#upkeep.leases.follow()
     if (ticks > 0) this.#keepUp()
     this.#clients.serve(this.#applied.index)
@@ -441,6 +443,11 @@ export class Replica {
   /** The part of the status that costs nothing, for those who ask after every turn. */
   get position(): Position {
     return this.#standing.position
+  }
+
+  /** Of the status: whether, as far as is known here, a quorum can be reached now. */
+  get hasQuorum(): boolean {
+    return this.#standing.hasQuorum(this.#now)
   }
 
   metrics(): ReplicaMetrics {

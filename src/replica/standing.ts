@@ -1,8 +1,19 @@
 import type { RawNode } from '../raft/raw-node.ts'
-import { type MemberId, NONE } from '../raft/types.ts'
+import { type Index, type MemberId, NONE, type Role, type Term } from '../raft/types.ts'
 import type { Applied } from './applied.ts'
 import type { Roster } from './roster.ts'
 import type { MemberState, Position, ReplicaStatus } from './types.ts'
+
+/** What `statusChanged` is about. */
+interface Report {
+  readonly role: Role
+  readonly term: Term
+  readonly leader: MemberId
+  readonly applied: Index
+  readonly quorum: boolean
+  readonly pendingWrites: number
+  readonly version: number
+}
 
 /** How a member stands, as it tells its owner and the other members. */
 export class Standing {
@@ -12,7 +23,15 @@ export class Standing {
   readonly #roster: Roster
   readonly #electionTicks: number
   #leaderHeardAt = 0
-  #lastReported = ''
+  #reported: Report = {
+    role: 'follower',
+    term: -1,
+    leader: NONE,
+    applied: 0,
+    quorum: false,
+    pendingWrites: 0,
+    version: 0,
+  }
 
   constructor(self: MemberId, around: { raft: RawNode; applied: Applied; roster: Roster; electionTicks: number }) {
     this.#self = self
@@ -44,23 +63,35 @@ export class Standing {
       member: this.#self,
       leader: this.#raft.leader,
       state: this.state,
-      quorum: this.#hasQuorum(now),
+      quorum: this.hasQuorum(now),
       revision: this.#applied.store.revision,
       members: this.#roster.table(this.#applied.confState, position),
       pendingWrites,
     }
   }
 
-  /** Whether anything a person would want to see has changed since this was last asked. */
+  /** Whether anything a person would want to see has changed since this was last asked: after every turn, so it makes nothing. */
   takeChange(now: number, pendingWrites: number): boolean {
     const { role, term, leader } = this.#raft
-    const report = `${role} ${term} ${leader} ${this.#applied.index} ${this.#hasQuorum(now)} ${pendingWrites} ${this.#roster.version}`
-    if (report === this.#lastReported) return false
-    this.#lastReported = report
+    const applied = this.#applied.index
+    const quorum = this.hasQuorum(now)
+    const { version } = this.#roster
+    const last = this.#reported
+    const isSame =
+      last.role === role &&
+      last.term === term &&
+      last.leader === leader &&
+      last.applied === applied &&
+      last.quorum === quorum &&
+      last.pendingWrites === pendingWrites &&
+      last.version === version
+    if (isSame) return false
+    this.#reported = { role, term, leader, applied, quorum, pendingWrites, version }
     return true
   }
 
-  #hasQuorum(now: number): boolean {
+  /** As far as is known here, a quorum can be reached. */
+  hasQuorum(now: number): boolean {
     const { leader } = this.#raft
     if (leader === NONE) return false
     // A learner never calls an election, so it would believe in a lost leader for ever.
