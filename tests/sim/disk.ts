@@ -35,6 +35,8 @@ export class SimulatedDisk {
   #slowness: { readonly factor: number; readonly untilMs: number } = { factor: 1, untilMs: 0 }
   #fullUntilMs = 0
   #nextFails = false
+  /** What one write has met with meets all behind it. */
+  #refusal: WalError | null = null
   #interruption: (() => void) | null = null
   /** What was issued before a crash must not complete after it. */
   #life = 0
@@ -65,6 +67,11 @@ export class SimulatedDisk {
 
   write(write: WalWrite, outcome: WriteOutcome): void {
     if (this.#wal === null) throw new Error('a write to a log that is not open')
+    const refusal = this.#refusal
+    if (refusal !== null) {
+      this.#ifStillAlive(0, () => outcome.failed(refusal))
+      return
+    }
     // Completion is told through `outcome`, in virtual time; the promise's own would come in real time.
     this.#wal.append(write).catch(() => {})
     this.#issued.push({ write, outcome })
@@ -171,9 +178,10 @@ export class SimulatedDisk {
     this.#life += 1
     if (code === 'FAILED' && this.#random.chance(0.5)) this.#complete(1)
     this.#issued = []
-    const error = new WalError(code, 'the disk failed, as it was told to')
+    const refusal = new WalError(code, 'the disk failed, as it was told to')
+    this.#refusal = refusal
     this.#disk.fail(code)
-    for (const { outcome } of refused) outcome.failed(error)
+    for (const { outcome } of refused) outcome.failed(refusal)
   }
 
   #complete(count: number): void {
@@ -192,6 +200,7 @@ export class SimulatedDisk {
     this.#disk.crash({ tornBytes })
     this.#issued = []
     this.#wal = null
+    this.#refusal = null
     this.#life += 1
     this.#busyUntilMs = 0
     this.#interruption = null

@@ -1,4 +1,5 @@
 import type { Input, WalState } from '../../src/replica/types.ts'
+import { diskMutants } from './mutants-disk.ts'
 import { raftMutants } from './mutants-raft.ts'
 import { replicaMutants } from './mutants-replica.ts'
 import { storeMutants } from './mutants-store.ts'
@@ -16,4 +17,4 @@ export interface Mutant {
   readonly install?: () => () => void
 }
 
-export const mutants: readonly Mutant[] = [...raftMutants, ...replicaMutants, ...storeMutants]
+export const mutants: readonly Mutant[] = [...raftMutants, ...replicaMutants, ...storeMutants, ...diskMutants]
