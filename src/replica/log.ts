@@ -93,6 +93,11 @@ export class ReplicaLog {
     this.#persist({ entries: [], install: null, compaction: null }, [])
   }
 
+  /** What this member would come back with. */
+  get durableCommit(): Index {
+    return this.storage.initialState().hardState.commit
+  }
+
   /** A snapshot from the leader is being written. One made here would be older, and must not be written after it. */
   get isInstalling(): boolean {
     return this.#inFlight.some(({ write }) => write.install !== null)

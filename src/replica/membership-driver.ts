@@ -1,5 +1,5 @@
 import type { RawNode } from '../raft/raw-node.ts'
-import type { ConfState, MemberId } from '../raft/types.ts'
+import type { ConfState, Index, MemberId } from '../raft/types.ts'
 import { EMPTY_BYTES } from '../raft/types.ts'
 import { type MembershipView, planMembership } from './membership.ts'
 import type { ReplicaOptions } from './options.ts'
@@ -22,6 +22,8 @@ export class MembershipDriver {
   readonly #snapshotSince = new Map<MemberId, number>()
   /** Log index of the change under way; nothing new is proposed before it is applied. */
   #changeIndex = 0
+  /** Of the newest change applied. */
+  #appliedChange = 0
   #due = true
   #now = 0
 
@@ -50,7 +52,9 @@ export class MembershipDriver {
     this.#due = true
   }
 
-  configurationChanged(): void {
+  /** By the entry at that index. */
+  configurationChanged(index: Index): void {
+    this.#appliedChange = index
     this.#due = true
   }
 
@@ -98,10 +102,17 @@ export class MembershipDriver {
 
   /**
    * A member that has applied entries but is in no configuration the leader knows was removed while it was away; raft says
-   * nothing to those it does not know, so somebody must tell it.
+   * nothing to those it does not know, so somebody must tell it. It then deletes its log, so what removed it must be known on
+   * the leader's disk to be committed: a leader that came back without that knowledge would ask for its vote.
    */
-  isForgotten(member: MemberId, position: Position, confState: ConfState, applied: number): boolean {
-    if (this.#raft.role !== 'leader' || applied < this.#raft.commit) return false
+  isForgotten(
+    member: MemberId,
+    position: Position,
+    confState: ConfState,
+    applied: Index,
+    durableCommit: Index,
+  ): boolean {
+    if (this.#raft.role !== 'leader' || applied < this.#raft.commit || durableCommit < this.#appliedChange) return false
     const { voters, votersOutgoing, learners } = confState
     if (voters.includes(member) || votersOutgoing.includes(member) || learners.includes(member)) return false
     return position.applied > 0 && position.applied <= applied

@@ -239,9 +239,7 @@ export class Replica {
         return
       case 'gossip':
         this.#roster.place(from, message.position)
-        if (this.#membership.isForgotten(from, message.position, this.#applied.confState, this.#applied.index)) {
-          this.#send(from, { kind: 'removed', member: from })
-        }
+        if (this.#isForgotten(from, message.position)) this.#send(from, { kind: 'removed', member: from })
         return
       case 'removed':
         if (message.member === this.member) this.#out.push({ kind: 'removed' })
@@ -261,6 +259,11 @@ export class Replica {
     } catch (error) {
       if (!(error instanceof RaftError) || error.code === 'STEP_CONTRADICTION') throw error
     }
+  }
+
+  #isForgotten(member: MemberId, position: Position): boolean {
+    const { confState, index } = this.#applied
+    return this.#membership.isForgotten(member, position, confState, index, this.#log.durableCommit)
   }
 
   /** What its own disk lets this member say to itself. A leader that has committed its own removal is a stranger by then. */
@@ -398,7 +401,7 @@ export class Replica {
       this.#applied.confState = this.#raft.applyConfChange(decodeConfChange(entry.data))
       this.#log.persistCommit()
       this.#roster.retain(this.#applied.confState)
-      this.#membership.configurationChanged()
+      this.#membership.configurationChanged(entry.index)
       return
     }
     if (entry.data.length === 0) return

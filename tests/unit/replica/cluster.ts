@@ -23,6 +23,10 @@ interface Member {
   wal: MemoryWal
   inputs: Input[]
   readonly said: ('left' | 'removed')[]
+  /** With which write its disk begins to take its time. */
+  stallsAt: (write: WalWrite) => boolean
+  /** What it has not finished since. */
+  readonly writing: number[]
 }
 
 interface Sent {
@@ -100,6 +104,19 @@ export class TestCluster {
     this.#cut.add(`${a}-${b}`).add(`${b}-${a}`)
     this.#push(a, { kind: 'peerDown', member: b })
     this.#push(b, { kind: 'peerDown', member: a })
+    this.settle()
+  }
+
+  /** Its disk finishes neither that write, when it comes to it, nor any after it, until it is let. */
+  stall(id: MemberId, at: (write: WalWrite) => boolean): void {
+    this.#member(id).stallsAt = at
+  }
+
+  unstall(id: MemberId): void {
+    const member = this.#member(id)
+    member.stallsAt = () => false
+    member.disk.complete()
+    for (const write of member.writing.splice(0)) this.#push(id, { kind: 'walDone', id: write })
     this.settle()
   }
 
@@ -193,7 +210,7 @@ export class TestCluster {
     const { options } = this
     const random = this.#random.fork().next
     const replica = new Replica({ member: id, recovered: wal.recovered, random, options })
-    this.#members.set(id, { id, disk, replica, wal, inputs, said: [] })
+    this.#members.set(id, { id, disk, replica, wal, inputs, said: [], stallsAt: () => false, writing: [] })
     for (const other of this.#members.keys()) {
       if (other === id || this.#isCut(id, other)) continue
       this.#push(id, { kind: 'peerUp', member: other })
@@ -212,6 +229,10 @@ export class TestCluster {
     switch (output.kind) {
       case 'persist':
         void member.wal.append(output.write)
+        if (member.writing.length > 0 || member.stallsAt(output.write)) {
+          member.writing.push(output.id)
+          return
+        }
         member.disk.complete()
         this.#push(member.id, { kind: 'walDone', id: output.id })
         return

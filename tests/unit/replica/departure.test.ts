@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeConfChange } from '../../../src/raft/conf-change.ts'
 import { EMPTY_BYTES } from '../../../src/raft/types.ts'
 import { foundingWrite } from '../../../src/replica/founding.ts'
+import { defaultReplicaOptions } from '../../../src/replica/options.ts'
 import type { WalWrite } from '../../../src/replica/types.ts'
 import { put } from '../../sim/requests.ts'
 import { TestCluster } from './cluster.ts'
@@ -151,6 +152,25 @@ describe('a member that was forgotten while it was away', () => {
     cluster.restart(3)
     cluster.tick(2 * cluster.options.gossipTicks)
     expect(cluster.said(3)).toContain('removed')
+  })
+
+  test('but not before the leader would know of it after a restart', () => {
+    const { membership } = defaultReplicaOptions
+    const cluster = TestCluster.of(4, {
+      electionTicks: 100,
+      membership: { ...membership, targetVoters: 3, forgetTicks: 60 },
+    })
+    const { leader } = cluster
+    const learner = cluster.members().find(member => !cluster.voters().includes(member)) ?? 0
+    cluster.stop(learner)
+    cluster.stall(leader, ({ entries }) => entries.length === 0)
+    cluster.until('it is forgotten', () => !cluster.members(leader).includes(learner))
+    cluster.restart(learner)
+    cluster.tick(2 * cluster.options.gossipTicks)
+    expect(cluster.said(learner)).toEqual([])
+    cluster.unstall(leader)
+    cluster.tick(2 * cluster.options.gossipTicks)
+    expect(cluster.said(learner)).toContain('removed')
   })
 
   test('a member that is still one is not', () => {
