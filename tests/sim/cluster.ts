@@ -2,7 +2,6 @@ import type { MemberId } from '../../src/raft/types.ts'
 import { emptyState, foundingWrite } from '../../src/replica/founding.ts'
 import type { WalError, WalWrite } from '../../src/replica/types.ts'
 import { Checks } from './checks.ts'
-import type { World } from './client.ts'
 import type { SimulationConfig } from './config.ts'
 import { History } from './history.ts'
 import { LeaseTimes } from './lease-times.ts'
@@ -13,6 +12,7 @@ import { Model } from './model.ts'
 import type { Mutant } from './mutants.ts'
 import type { Network } from './network.ts'
 import { OutboxDisk } from './outbox-disk.ts'
+import type { World } from './page.ts'
 import { Promises } from './promises.ts'
 import type { Random } from './random.ts'
 import type { Schedule } from './schedule.ts'
@@ -324,7 +324,7 @@ export class Cluster {
     if (tab !== undefined) this.#giveNewMember(tab, 'join', browser)
   }
 
-  /** It has no vote any more. Its log stays for whoever opens it next. */
+  /** It has no vote any more. Its log stays for whoever opens it next, who is told if it was removed. */
   #letGo(orphan: SimulatedMember): void {
     this.#members.note(orphan, 'is let go of')
     this.#siblings.takeBack(orphan.id)
@@ -355,10 +355,7 @@ export class Cluster {
 
   #turned(member: SimulatedMember): void {
     this.#tabOf(member)?.turned(() => member.replica?.hasQuorum ?? false)
-    for (const { orphan, fate } of this.#siblings.settledBy(member)) {
-      if (fate === 'remove') this.#retire(orphan)
-      else this.#letGo(orphan)
-    }
+    for (const orphan of this.#siblings.settledBy(member)) this.#letGo(orphan)
   }
 
   #tabOf(member: SimulatedMember): Tab | undefined {

@@ -48,17 +48,18 @@ export class Siblings {
     return this.#loansOf(host).map(({ orphan }) => orphan)
   }
 
-  /** Which of those it lends a voice the host would let go of now, and for good if they were to be removed. */
-  settledBy(host: SimulatedMember): Pick<Loan, 'orphan' | 'fate'>[] {
+  /** Which of those it lends a voice the host would let go of now. */
+  settledBy(host: SimulatedMember): SimulatedMember[] {
     const loans = this.#loansOf(host)
     if (loans.length === 0 || host.isFrozen) return []
     const seen = host.replica?.status()
     if (seen === undefined || seen.state === 'joining' || !seen.quorum) return []
-    return loans.filter(({ orphan, fate }) => {
+    const settled = loans.filter(({ orphan, fate }) => {
       if ((orphan.replica?.position.commit ?? 0) > seen.applied) return false
       const listed = seen.members.find(({ member }) => member === orphan.id)
       return fate === 'remove' ? listed === undefined : listed?.state !== 'voter'
     })
+    return settled.map(({ orphan }) => orphan)
   }
 
   #loansOf(host: SimulatedMember): Loan[] {
