@@ -1,9 +1,11 @@
-import type { ClientResponse } from '../../src/replica/types.ts'
-import type { LeaseId, RangeRequest, ReadRequest, Revision, WatchRequest, WriteRequest } from '../../src/store/types.ts'
+import type { LeaseId, RangeRequest, Revision, WriteRequest } from '../../src/store/types.ts'
+import type { Draw } from './draw.ts'
 import type { Model } from './model.ts'
+import type { OnAnswer, Page } from './page.ts'
 import type { Promises } from './promises.ts'
 import type { Random } from './random.ts'
 import { bytes, deletion, oneKey, prefixed, put, range, text, watch } from './requests.ts'
+import type { Schedule } from './schedule.ts'
 import type { Version } from './versions.ts'
 import { Violation } from './violation.ts'
 
@@ -66,18 +68,6 @@ export class LockReferee {
   }
 }
 
-/** What a page does for the user of a lock. */
-export interface Desk {
-  readonly nowMs: number
-  write(request: WriteRequest, then: (response: ClientResponse) => void): void
-  read(request: ReadRequest, then: (response: ClientResponse) => void): void
-  /** `onNews` for anything but its creation. Returns what ends it. */
-  watch(request: WatchRequest, onNews: () => void): () => void
-  keepLease(lease: LeaseId, ttlSeconds: number, sinceMs: number): void
-  dropLease(lease: LeaseId): void
-  after(delayMs: number, then: () => void): void
-}
-
 type Phase =
   | { readonly phase: 'idle' }
   | { readonly phase: 'entering'; readonly lease: LeaseId }
@@ -91,18 +81,20 @@ type Phase =
  * lock (`src/client/queue.ts`, `place.ts`), which are etcd's recipe.
  */
 export class LockUser {
-  readonly #desk: Desk
+  readonly #page: Page
+  readonly #schedule: Schedule
   readonly #random: Random
   readonly #referee: LockReferee
-  readonly #value: () => string
+  readonly #draw: Draw
   #phase: Phase = { phase: 'idle' }
   #isOver = false
 
-  constructor(desk: Desk, random: Random, referee: LockReferee, value: () => string) {
-    this.#desk = desk
+  constructor(page: Page, schedule: Schedule, random: Random, referee: LockReferee, draw: Draw) {
+    this.#page = page
+    this.#schedule = schedule
     this.#random = random
     this.#referee = referee
-    this.#value = value
+    this.#draw = draw
   }
 
   /** What it is at, or null. */
@@ -115,11 +107,11 @@ export class LockUser {
     if (this.#phase.phase !== 'idle') return
     const lease = this.#random.integer(leaseIdMin, Number.MAX_SAFE_INTEGER)
     const ttlSeconds = this.#random.integer(2, 6)
-    const sinceMs = this.#desk.nowMs
+    const sinceMs = this.#schedule.nowMs
     this.#phase = { phase: 'entering', lease }
-    this.#desk.write({ op: 'leaseGrant', lease, ttlSeconds }, response => {
+    this.#write({ op: 'leaseGrant', lease, ttlSeconds }, response => {
       if (!response.ok) throw new Violation('writes are answered', `a lease of one's own: ${response.code}`)
-      this.#desk.keepLease(lease, ttlSeconds, sinceMs)
+      this.#page.keepLease(lease, ttlSeconds, sinceMs)
       this.#stand(lock, lease)
     })
   }
@@ -145,10 +137,10 @@ export class LockUser {
     const request: WriteRequest = {
       op: 'txn',
       compare: [{ ...oneKey(key), target: 'create', result: '=', operand: 0 }],
-      success: [put(key, this.#value(), { lease }), first],
+      success: [put(key, this.#draw.value(), { lease }), first],
       failure: [],
     }
-    this.#desk.write(request, response => {
+    this.#write(request, response => {
       if (!this.#isEntering(lease)) return
       // The lease may have ended on the way; that the key was there already would be a surprise to the model.
       if (!response.ok || response.response.op !== 'txn') return this.#idle()
@@ -171,7 +163,7 @@ export class LockUser {
       keysOnly: true,
       maxCreateRevision: place.token,
     })
-    this.#desk.read(request, response => {
+    const onAnswer: OnAnswer = response => {
       if (!this.#isAt('waiting', place) || !response.ok || response.response.op !== 'range') return
       const { header, kvs } = response.response
       const [own, before] = kvs
@@ -182,14 +174,16 @@ export class LockUser {
         this.#hold(place, header.revision)
       } else {
         const keys = oneKey(text(before.key))
-        const unwatch = this.#desk.watch(watch(keys, { startRevision: header.revision + 1, filters: ['put'] }), () => {
-          if (!this.#isAt('waiting', place)) return
+        const request = watch(keys, { startRevision: header.revision + 1, filters: ['put'] })
+        const unwatch = this.#page.watch(request, true, kind => {
+          if (kind === 'created' || kind === 'progress' || !this.#isAt('waiting', place)) return
           unwatch()
           this.#look(place)
         })
         this.#phase = { phase: 'waiting', place, unwatch }
       }
-    })
+    }
+    this.#page.read(request, { firm: true, onAnswer })
   }
 
   #hold(place: Place, revision: Revision): void {
@@ -200,16 +194,16 @@ export class LockUser {
 
   /** Writes that are to happen only while the lock is held, and then lets go of it. */
   #work(place: Place, writesLeft: number): void {
-    this.#desk.after(this.#random.between(0, workMsMax), () => {
+    this.#schedule.after(this.#random.between(0, workMsMax), () => {
       if (!this.#isAt('holding', place)) return
       if (writesLeft === 0) return this.#leave(place)
       const request: WriteRequest = {
         op: 'txn',
         compare: [isHeld(place)],
-        success: [put(`fenced/${place.lock}`, this.#value())],
+        success: [put(`fenced/${place.lock}`, this.#draw.value())],
         failure: [range(oneKey(place.key))],
       }
-      this.#desk.write(request, response => {
+      this.#write(request, response => {
         if (!response.ok || response.response.op !== 'txn') return
         const { header, succeeded } = response.response
         if (succeeded) this.#referee.wrote(place, header.revision)
@@ -230,9 +224,9 @@ export class LockUser {
       success: [deletion(oneKey(place.key))],
       failure: [],
     }
-    this.#desk.write(request, () => {
+    this.#write(request, () => {
       if (!this.#isAt('leaving', place)) return
-      this.#desk.write({ op: 'leaseRevoke', lease: place.lease }, () => {})
+      this.#write({ op: 'leaseRevoke', lease: place.lease }, () => {})
       this.#idle()
     })
   }
@@ -242,8 +236,12 @@ export class LockUser {
     if (state.phase === 'idle') return
     if (state.phase === 'waiting') state.unwatch()
     if ('place' in state) this.#referee.gone(state.place)
-    this.#desk.dropLease(state.phase === 'entering' ? state.lease : state.place.lease)
+    this.#page.dropLease(state.phase === 'entering' ? state.lease : state.place.lease)
     this.#phase = { phase: 'idle' }
+  }
+
+  #write(request: WriteRequest, onAnswer: OnAnswer): void {
+    this.#page.write(request, { firm: true, onAnswer })
   }
 
   #isEntering(lease: LeaseId): boolean {

@@ -43,7 +43,6 @@ export class Promises {
   reads = 0
   events = 0
   locks = 0
-  aborts = 0
 
   constructor(model: Model) {
     this.#model = model
@@ -108,11 +107,6 @@ export class Promises {
     else if (request.op === 'hashKv' && answer.op === 'hashKv') this.#checkHash(request, answer)
     else throw new Violation('a question gets an answer to it', `${request.op} got ${answer.op}`)
     return revision
-  }
-
-  /** Its client does not wait for it any more: it may happen, or not, or may have. */
-  aborted(_command: Command): void {
-    this.aborts += 1
   }
 
   /** A lease that its holder has every reason to count on is there. */

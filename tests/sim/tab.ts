@@ -1,7 +1,8 @@
 import type { MemberId } from '../../src/raft/types.ts'
 import type { Output } from '../../src/replica/types.ts'
-import { Client, type World } from './client.ts'
+import { Client } from './client.ts'
 import type { OutboxDisk } from './outbox-disk.ts'
+import type { World } from './page.ts'
 import type { Random } from './random.ts'
 import type { Push } from './worker-half.ts'
 
