@@ -19,7 +19,8 @@ export class Configurations {
       return true
     }
     if (others.some(other => isWithin(other, used))) return false
-    others.push(used.slice())
+    // Whatever is no news beside one of those that it makes superfluous is none beside it.
+    this.#tried.set(key, [...others.filter(other => !isWithin(used, other)), used.slice()])
     this.size += 1
     return true
   }
