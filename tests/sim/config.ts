@@ -121,9 +121,16 @@ export function drawConfig(random: Random): SimulationConfig {
       stall: { probability: random.pick([0, random.between(0, 0.02)] as const), ms: [20, random.between(100, 3_000)] },
     },
     faults: drawFaults(random, faultyMs),
-    clients: drawClientConfig(random),
+    clients: sharedAmong(members, drawClientConfig(random)),
     replica: drawReplicaOptions(random, slow),
   }
+}
+
+/** Many members ask no more together than few do: each of them has to take in what any of them asks. */
+function sharedAmong(members: number, clients: ClientConfig): ClientConfig {
+  const [low, high] = clients.thinkMs
+  const share = Math.max(1, members / 3)
+  return { ...clients, perMember: members > 6 ? 1 : clients.perMember, thinkMs: [low, high * share] }
 }
 
 /** Mostly few, and the small clusters that have rules of their own, now and then many. */

@@ -3,7 +3,11 @@ import { tickMs } from './config.ts'
 import type { Schedule } from './schedule.ts'
 import { Violation } from './violation.ts'
 
-/** After the faults stop, the cluster has this long to be whole again and to have answered everything. */
+/**
+ * After the faults stop, the cluster has this long to be whole again and to have answered everything. Half of it a voter that is no
+ * more may keep its vote, by the options that are drawn (`replaceTicks`) and on a slow clock; the rest is for elections, for
+ * snapshots one after the other, and for learners that are let vote only when they have caught up.
+ */
 export const recoveryMsMax = 30_000
 const recoveryStepMs = 50
 
