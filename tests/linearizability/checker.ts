@@ -33,7 +33,8 @@ export const configurationsMaxDefault = 2_000_000
  *    a solution that begins with another of them, the two change places: the later place is still in time for the other,
  *    which returns later or never, and was invoked already.
  * 4. An open call is placed for the sake of what comes next: that must be something which without it could not come next, or
- *    would lead elsewhere. Else it may as well be left out.
+ *    would lead elsewhere. Else it may as well be left out. (One with a hint is not asked: whoever knows its place knows more,
+ *    and a search that is led astray there may not find back.)
  * 5. A point like a tried one but for more open calls used up is not tried (see `Configurations`).
  * 6. Calls are tried in the order of their hints, else of their returns, and open calls last: a mere matter of speed.
  *
@@ -57,6 +58,7 @@ interface Placed<State> {
   /** The state before it. */
   readonly state: State
   readonly lastPlaced: number
+  readonly passed: number
   /** What else may be tried in its place, from `next` on. */
   readonly candidates: readonly number[]
   readonly next: number
@@ -83,6 +85,8 @@ class Search<State, Operation, C extends Call<Operation>> {
   readonly #placed: Placed<State>[] = []
   /** Of the answered calls that are placed, the last to return. */
   #lastPlaced = -1
+  /** The rank of the last to be placed that may have changed the state. */
+  #passed = 0
   #state: State
   /** Reused from step to step: the answered calls that may come next, and by class the first of them to return. */
   readonly #window: number[] = []
@@ -147,7 +151,13 @@ class Search<State, Operation, C extends Call<Operation>> {
     }
     const found = this.#window.filter(call => this.#firstOfClass[this.#class[call] ?? 0] === call)
     for (const call of this.#window) this.#firstOfClass[this.#class[call] ?? 0] = -1
-    return found.sort((a, b) => (this.#rank[a] ?? 0) - (this.#rank[b] ?? 0))
+    return found.sort((a, b) => this.#turn(a) - this.#turn(b))
+  }
+
+  /** When to try a call. An open one that was of no use in its turn comes last. */
+  #turn(call: number): number {
+    const rank = this.#rank[call] ?? 0
+    return call >= this.#answered && rank < this.#passed ? rank + this.#calls.length : rank
   }
 
   /** Places the first of the candidates, from the one at `from` on, that the model lets come next. */
@@ -163,7 +173,15 @@ class Search<State, Operation, C extends Call<Operation>> {
     const placed = this.#calls[call]
     const state = placed === undefined ? null : this.#model.step(this.#state, placed.operation)
     if (placed === undefined || state === null || this.#isLastUselessFor(placed.operation, state)) return false
-    this.#placed.push({ call, state: this.#state, lastPlaced: this.#lastPlaced, candidates, next })
+    this.#placed.push({
+      call,
+      state: this.#state,
+      lastPlaced: this.#lastPlaced,
+      passed: this.#passed,
+      candidates,
+      next,
+    })
+    if (!this.#isRead[call]) this.#passed = this.#rank[call] ?? 0
     this.#state = state
     if (call < this.#answered) {
       this.#list.lift(call)
@@ -176,7 +194,7 @@ class Search<State, Operation, C extends Call<Operation>> {
   /** Whether the call placed last is open, and without it the operation would have led to the same state. */
   #isLastUselessFor(operation: Operation, state: State): boolean {
     const last = this.#placed.at(-1)
-    if (last === undefined || last.call < this.#answered) return false
+    if (last === undefined || last.call < this.#answered || this.#calls[last.call]?.hint !== null) return false
     const without = this.#model.step(last.state, operation)
     return without !== null && this.#model.key(without) === this.#model.key(state)
   }
@@ -190,6 +208,7 @@ class Search<State, Operation, C extends Call<Operation>> {
       } else this.#use(last.call, -1)
       this.#state = last.state
       this.#lastPlaced = last.lastPlaced
+      this.#passed = last.passed
       if (this.#placeOneOf(last.candidates, last.next)) return true
     }
     return false
