@@ -15,8 +15,8 @@ export interface PoolOptions {
   readonly silenceMsMax?: number
 }
 
-/** A seed takes some tens of milliseconds, a few of them seconds. One that takes this long will not end. */
-export const seedMsMax = 60_000
+/** A seed takes some tens of milliseconds, a few take seconds, and the machine may be busy. One that takes this long will not end. */
+export const seedMsMax = 180_000
 const watchEveryMs = 500
 
 const ownWorker = new URL('./worker.ts', import.meta.url)
