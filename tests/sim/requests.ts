@@ -11,7 +11,7 @@ import { everything } from '../unit/store/requests.ts'
 /** Requests with all fields a test says nothing about at rest. Keys and values are ASCII here, so that traces can be read. */
 
 export function bytes(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, 'latin1'))
+  return new Uint8Array(Buffer.from(text, 'latin1'))
 }
 
 export function text(bytes: Uint8Array): string {
