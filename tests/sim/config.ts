@@ -135,7 +135,7 @@ function sharedAmong(members: number, clients: ClientConfig): ClientConfig {
 
 /** Mostly few, and the small clusters that have rules of their own, now and then many. */
 function drawMembers(random: Random): number {
-  const size = random.weighted({ one: 1, two: 1, three: 4, some: 4, many: 1 })
+  const size = random.weighted({ one: 1, two: 1, three: 4, some: 3.5, many: 0.5 })
   switch (size) {
     case 'one':
       return 1
@@ -242,6 +242,7 @@ function drawReplicaOptions(random: Random, slow: boolean): ReplicaOptions {
     inflightMessagesMax: random.pick([slow ? 16 : 1, 4, 256] as const),
     uncommittedBytesMax: random.pick([2_000, 64 * 1024 * 1024] as const),
     retryTicks: random.integer(10, 40),
+    gossipTicks: random.integer(10, 40),
     snapshotTicksMax: random.integer(20, 100),
     compactionBytesMin: random.pick([500, 3_000, 20_000, 4 * 1024 * 1024] as const),
     compactionTrailingEntries: random.pick([0, 1, 10, 100] as const),
