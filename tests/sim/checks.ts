@@ -184,6 +184,14 @@ export class Checks {
     watched.configuration = configuration
   }
 
+  /** After a turn that began with the word that the clock had jumped. */
+  resumed(member: MemberId, { role, term }: Position, { voters, votersOutgoing }: ConfState): void {
+    const isAlone = [...voters, ...votersOutgoing].every(voter => voter === member)
+    if (role === 'leader' && !isAlone) {
+      throw new Violation('who was frozen does not lead', `${member} leads on in ${term}`)
+    }
+  }
+
   #checkHash(member: MemberId, applied: Index, hash: number): void {
     const known = this.#applied[applied - firstIndex]?.hash ?? this.#hashes.get(applied)
     if (known === undefined) this.#hashes.set(applied, hash)

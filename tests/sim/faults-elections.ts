@@ -76,34 +76,35 @@ export class ElectionFaults {
   }
 
   /**
-   * What the leader is told is held up, then what it says; as soon as another leads and has committed something, the old leader
-   * hears all that it was told before.
+   * What the leader is told is held up, then what it says; when another leads and has committed something, the old leader hears what
+   * its followers told it before, and only then of its successor.
    */
   #lateAnswers(leader: SimulatedMember, random: Random): void {
     const others = this.#othersThan(leader)
-    const hear = this.#cut(others.map(({ id }) => [id, leader.id] as const))
+    const hear = others.map(other => ({ other, from: this.#cut([[other.id, leader.id]]) }))
     const { heartbeatTicks } = this.#cluster.config.replica
     let speak = () => {}
     this.#schedule.after(heartbeatTicks * tickMs * random.between(1, 2), () => {
       if (!this.#isOver) speak = this.#cut(others.map(({ id }) => [leader.id, id] as const))
     })
     const untilMs = this.#schedule.nowMs + 2 * this.#electionMs
-    const commitOf = (member: SimulatedMember) => member.replica?.position.commit ?? 0
+    const positionOf = ({ replica }: SimulatedMember) => replica?.position ?? null
     const listen = () => {
-      const { position } = leader.replica ?? {}
-      const isPast =
-        position?.role !== 'leader' ||
-        others.some(
-          other => (other.replica?.position.term ?? 0) > position.term && commitOf(other) > position.commit + 1,
-        )
-      if (!this.#isOver && !isPast && this.#schedule.nowMs < untilMs) {
+      const old = positionOf(leader)
+      const isSucceeded = ({ other }: { other: SimulatedMember }) => {
+        const position = positionOf(other)
+        return position !== null && old !== null && position.term > old.term && position.commit > old.commit + 1
+      }
+      const successors = hear.filter(isSucceeded)
+      const isPast = old?.role !== 'leader' || successors.length > 0 || this.#schedule.nowMs >= untilMs
+      if (!this.#isOver && !isPast) {
         this.#schedule.after(tickMs, listen)
         return
       }
-      this.#schedule.after(random.between(0, this.#electionMs / 2), () => {
-        hear()
-        speak()
-      })
+      const waitMs = random.between(0, this.#electionMs / 2)
+      const newLeader = hear.find(({ other }) => positionOf(other)?.role === 'leader')
+      for (const way of hear) this.#schedule.after(way === newLeader ? waitMs + 4 * tickMs : waitMs, way.from)
+      this.#schedule.after(waitMs + 4 * tickMs, () => speak())
     }
     listen()
   }

@@ -1,4 +1,5 @@
 import { RaftLog } from '../../src/raft/log.ts'
+import { Progress } from '../../src/raft/progress.ts'
 import { JointQuorum, MajorityQuorum } from '../../src/raft/quorum.ts'
 import { Raft } from '../../src/raft/raft.ts'
 import { RawNode } from '../../src/raft/raw-node.ts'
@@ -323,6 +324,20 @@ export const raftMutants: readonly Mutant[] = [
               this.readStates.push({ index: this.log.committed, requestContext: message.context })
             } else this.send({ ...answer, term: this.term, index: this.log.committed, entries: [] })
             return 'ok'
+          },
+      ),
+  },
+  {
+    name: 'a leader does not wait for a follower that answers nothing',
+    install: () =>
+      replaceMethod(
+        Progress.prototype,
+        'sentEntries',
+        original =>
+          function (this: Progress, count, bytes) {
+            if (this.state !== 'replicate' || !this.inflights.full) original.call(this, count, bytes)
+            else this.next += count
+            this.flowPaused = false
           },
       ),
   },

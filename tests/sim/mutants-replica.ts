@@ -1,8 +1,7 @@
-import type { MemberId } from '../../src/raft/types.ts'
 import { Applied } from '../../src/replica/applied.ts'
 import { LeaseClock } from '../../src/replica/lease-clock.ts'
-import { ReplicaLog } from '../../src/replica/log.ts'
 import { PendingReads } from '../../src/replica/reads.ts'
+import { Replica } from '../../src/replica/replica.ts'
 import type { Input } from '../../src/replica/types.ts'
 import { PendingWrites } from '../../src/replica/writes.ts'
 import { Leases } from '../../src/store/leases.ts'
@@ -11,65 +10,8 @@ import { Store } from '../../src/store/store.ts'
 import type { Mutant } from './mutants.ts'
 import { all, replaceMethod } from './patch.ts'
 
-/** One member: its log and its disk, its clients' requests, its clock. */
+/** One member: its state over a restart and from a snapshot, its clients' requests, its clock. */
 export const replicaMutants: readonly Mutant[] = [
-  { name: 'writes count as durable before they are', completesBeforeDurable: true },
-  {
-    name: 'a leader counts its own copy before its disk has it',
-    install: () =>
-      replaceMethod(
-        ReplicaLog.prototype,
-        'append',
-        original =>
-          function (this: ReplicaLog, message) {
-            const isOwn = ({ type, to }: { type: string; to: MemberId }) => type === 'MsgAppResp' && to === message.from
-            const own = message.responses.filter(isOwn)
-            const rest = message.responses.filter(response => !isOwn(response))
-            return [...own, ...original.call(this, { ...message, responses: rest })]
-          },
-      ),
-  },
-  {
-    name: 'term and vote are written only with the next entries',
-    install: () =>
-      replaceMethod(
-        ReplicaLog.prototype,
-        'append',
-        original =>
-          function (this: ReplicaLog, message) {
-            if (message.entries.length > 0 || message.snapshot !== null) return original.call(this, message)
-            return message.responses
-          },
-      ),
-  },
-  {
-    name: 'a vote is forgotten in a crash',
-    recover: state => ({ ...state, hardState: { ...state.hardState, vote: 0 } }),
-  },
-  {
-    name: 'the term is forgotten in a crash',
-    recover: state => {
-      const { hardState, entries, snapshot } = state
-      const term = entries.at(-1)?.term ?? snapshot?.metadata.term ?? 0
-      return { ...state, hardState: { ...hardState, term, vote: 0 } }
-    },
-  },
-  {
-    name: 'the last entry is forgotten in a crash',
-    recover: state => {
-      const entries = state.entries.slice(0, -1)
-      const last = entries.at(-1)?.index ?? state.snapshot?.metadata.index ?? 0
-      const { hardState } = state
-      return { ...state, entries, hardState: { ...hardState, commit: Math.min(hardState.commit, last) } }
-    },
-  },
-  {
-    name: 'a member that lost its log comes back under its old name',
-    recover: state => {
-      const isNew = state.entries.length === 0 && (state.snapshot?.metadata.index ?? 0) <= 1
-      return isNew ? state : { hardState: { term: 0, vote: 0, commit: 0 }, snapshot: null, entries: [] }
-    },
-  },
   {
     name: 'the first entry after a restart is applied twice',
     install: () => {
@@ -198,7 +140,18 @@ export const replicaMutants: readonly Mutant[] = [
   },
   {
     name: 'who was frozen goes on as if nothing had been',
-    input: input => (input.kind === 'resume' ? { kind: 'tick' } : input),
+    install: () =>
+      replaceMethod(
+        Replica.prototype,
+        'handle',
+        original =>
+          function (this: Replica, inputs) {
+            return original.call(
+              this,
+              inputs.map(input => (input.kind === 'resume' ? { kind: 'tick' } : input)),
+            )
+          },
+      ),
   },
   {
     name: 'leases end although they were kept alive since that was decided',
