@@ -367,7 +367,9 @@ export class Raft {
     const last = entries.at(-1)
     if (last === undefined) return
     this.#appliedTo(last.index, entriesBytes(entries))
-    this.uncommittedBytes = Math.max(0, this.uncommittedBytes - payloadBytes(entries))
+    // Those of earlier terms were never counted: a leader begins with none.
+    const own = entries.filter(({ term }) => term === this.term)
+    this.uncommittedBytes = Math.max(0, this.uncommittedBytes - payloadBytes(own))
   }
 
   #appliedSnapshot(snapshot: Snapshot): void {

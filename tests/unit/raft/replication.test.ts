@@ -169,6 +169,22 @@ describe('proposals', () => {
     expect(net.peer(3).applied).toHaveLength(3)
   })
 
+  test('what earlier leaders left to be committed makes no room for more', () => {
+    const net = new Network({ voters: [1, 2, 3], config: { maxUncommittedBytes: 100, asyncStorageWrites: true } })
+    net.campaign(1)
+    net.ignore('MsgAppResp')
+    net.propose(1, 'y'.repeat(90))
+    net.heal()
+    net.peer(2).applyHeld = true
+    net.campaign(2)
+    net.ignore('MsgAppResp')
+    expect(net.propose(2, 'x'.repeat(60))).toBe('ok')
+    net.peer(2).applyHeld = false
+    net.settle()
+    expect(net.peer(2).applied).toEqual(['y'.repeat(90)])
+    expect(net.propose(2, 'x'.repeat(60))).toBe('dropped')
+  })
+
   test('one larger than the limit is taken if nothing else is under way', () => {
     const net = new Network({ voters: [1, 2, 3], config: { maxUncommittedBytes: 100 } })
     net.campaign(1)
