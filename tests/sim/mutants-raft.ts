@@ -1,5 +1,5 @@
+import { Inflights } from '../../src/raft/inflights.ts'
 import { RaftLog } from '../../src/raft/log.ts'
-import { Progress } from '../../src/raft/progress.ts'
 import { JointQuorum, MajorityQuorum } from '../../src/raft/quorum.ts'
 import { Raft } from '../../src/raft/raft.ts'
 import { RawNode } from '../../src/raft/raw-node.ts'
@@ -329,17 +329,7 @@ export const raftMutants: readonly Mutant[] = [
   },
   {
     name: 'a leader does not wait for a follower that answers nothing',
-    install: () =>
-      replaceMethod(
-        Progress.prototype,
-        'sentEntries',
-        original =>
-          function (this: Progress, count, bytes) {
-            if (this.state !== 'replicate' || !this.inflights.full) original.call(this, count, bytes)
-            else this.next += count
-            this.flowPaused = false
-          },
-      ),
+    install: () => replaceGetter(Inflights.prototype, 'full', () => false),
   },
   {
     name: 'a leader takes in proposals without limit',
