@@ -48,11 +48,14 @@ export function summaryLines(summary: Summary): string {
   ].join('\n')
 }
 
+/** Some messages show whole values; that a mutant was caught is said in less. */
+const messageCharsMax = 150
+
 export function verdictLine({ mutant, seeds, caught }: Verdict): string {
   if (caught === null) return `NOT caught in ${seeds} seeds: ${mutant}`
   const { seed, failure } = caught
   const [what = ''] = failure.message.split('\n')
-  return `${String(seeds).padStart(4)} ${seeds === 1 ? 'seed ' : 'seeds'}  ${mutant}\n            seed ${seed}: ${what}`
+  return `${String(seeds).padStart(4)} ${seeds === 1 ? 'seed ' : 'seeds'}  ${mutant}\n            seed ${seed}: ${what.slice(0, messageCharsMax)}`
 }
 
 function replay(seed: number, mutant: string | null, more = ''): string {
