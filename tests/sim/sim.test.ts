@@ -1,21 +1,56 @@
-import { describe, expect, test } from 'vitest'
+import { availableParallelism } from 'node:os'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { mutantSeedsMax } from './arguments.ts'
 import { mutants } from './mutants.ts'
+import { MutantsRun, type Verdict } from './mutants-run.ts'
 import { runSeed } from './run.ts'
+import { SeedsRun, type Summary } from './seeds-run.ts'
 import { faultsIn } from './statistics.ts'
 import { LineHash } from './trace.ts'
 
-const seeds = 200
-const seedsPerTest = 10
-/** Each test has to itself what all of them together should never take. */
-const timeoutMs = 120_000
+const seeds = 500
+const workers = availableParallelism()
+/** What all of it together should never take, on a slow machine with other things to do. */
+const timeoutMs = 20 * 60_000
 
 describe('whole clusters under faults keep their promises', () => {
-  const batches = Array.from({ length: seeds / seedsPerTest }, (_, i) => 1 + i * seedsPerTest)
-  test.each(batches)(`seeds from %i (${seedsPerTest} each)`, { timeout: timeoutMs }, from => {
-    const failures = Array.from({ length: seedsPerTest }, (_, i) => runSeed(from + i))
-      .filter(({ failure }) => failure !== null)
-      .map(({ seed, failure }) => `seed ${seed}: ${failure?.message}`)
-    expect(failures).toEqual([])
+  const failures = new Map<number, string>()
+  let summary: Summary | undefined
+
+  beforeAll(async () => {
+    const run = new SeedsRun(
+      { from: 1, count: seeds, minutes: null, workers, mutant: null },
+      {
+        onEnded: () => {},
+        onFailure: (seed, { message }) => failures.set(seed, `seed ${seed}: ${message}`),
+        onPrefix: (seed, { faultsMax, untilMs }) => {
+          const again = `npm run sim -- --seed ${seed} --faults ${faultsMax} --until ${untilMs}`
+          failures.set(seed, `${failures.get(seed)}\n${again}`)
+        },
+      },
+    )
+    summary = await run.run()
+  }, timeoutMs)
+
+  const seedsPerTest = 25
+  test.each(Array.from({ length: seeds / seedsPerTest }, (_, i) => 1 + i * seedsPerTest))(
+    `seeds from %i (${seedsPerTest} each)`,
+    from => {
+      expect(summary?.next).toBe(1 + seeds)
+      const own = [...failures].filter(([seed]) => seed >= from && seed < from + seedsPerTest)
+      expect(own.map(([, failure]) => failure)).toEqual([])
+    },
+  )
+
+  test('and see what they are there to see', () => {
+    if (summary === undefined) throw new Error('nothing was run')
+    const { statistics } = summary
+    expect(faultsIn(statistics)).toBeGreaterThan(seeds)
+    expect(Object.keys(statistics.faults).length).toBeGreaterThan(20)
+    for (const name of ['elections', 'snapshotsInstalled', 'repeatedWrites', 'leasesEnded', 'locks'] as const) {
+      expect([name, statistics[name]]).toEqual([name, expect.toSatisfy((count: number) => count > seeds / 5)])
+    }
+    expect(statistics.events).toBeGreaterThan(20 * seeds)
   })
 })
 
@@ -29,25 +64,17 @@ test('a seed is the whole run: the same one again is the same to the bit', { tim
   expect(other).not.toBe(first)
 })
 
-test('the seeds see what they are there to see', { timeout: timeoutMs }, () => {
-  const runs = [33, 40, 50, 60].map(seed => runSeed(seed).statistics)
-  const sum = (name: 'elections' | 'snapshotsInstalled' | 'repeatedWrites' | 'events' | 'leasesEnded') =>
-    runs.reduce((total, run) => total + run[name], 0)
-  expect(runs.reduce((total, run) => total + faultsIn(run), 0)).toBeGreaterThan(10)
-  expect(sum('elections')).toBeGreaterThan(10)
-  expect(sum('snapshotsInstalled')).toBeGreaterThan(10)
-  expect(sum('repeatedWrites')).toBeGreaterThan(10)
-  expect(sum('leasesEnded')).toBeGreaterThan(10)
-  expect(sum('events')).toBeGreaterThan(100)
-})
+describe(`the checks can fail: a known bug is found within ${mutantSeedsMax} seeds`, () => {
+  const verdicts = new Map<string, Verdict>()
 
-describe('the checks can fail: a known bug is found', () => {
-  test.each(mutants)('$name', { timeout: timeoutMs }, mutant => {
-    let seed = 1
-    while (seed < mutantSeedsMax && runSeed(seed, { mutant }).failure === null) seed += 1
-    expect(seed).toBeLessThan(mutantSeedsMax)
+  beforeAll(async () => {
+    const run = new MutantsRun(mutants, { from: 1, count: mutantSeedsMax, workers }, verdict =>
+      verdicts.set(verdict.mutant, verdict),
+    )
+    await run.run()
+  }, timeoutMs)
+
+  test.each(mutants)('$name', ({ name }) => {
+    expect(verdicts.get(name)?.caught).toBeTruthy()
   })
 })
-
-/** Found within this many seeds, or not found. */
-const mutantSeedsMax = 500
