@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { check } from './checker.ts'
 import type { Call } from './model.ts'
-import { type KeyOperation, keyWithAppend, type RegisterOperation, register } from './models.ts'
+import { type KeyOperation, keyWithAppend, keyWithAppendRead, type RegisterOperation, register } from './models.ts'
 import { hasOrder, isOrderOf } from './plain-search.ts'
 import { mutatedHistories, registerHistories } from './random-histories.ts'
 
@@ -142,6 +142,33 @@ describe('a key that can be appended to', () => {
     const both = [call('get', 'ab', 11, 12), call('get', 'ba', 13, 14)]
     expect(check(keyWithAppend, [...appends, ...both]).kind).toBe('not linearizable')
   })
+})
+
+test('telling only those values apart that were read changes no verdict', () => {
+  const drawn = fc.record({
+    f: fc.constantFrom('get' as const, 'get' as const, 'put' as const, 'append' as const, 'append' as const),
+    value: fc.constantFrom('', 'a', 'b', 'ab', 'ba', 'aa', 'aba'),
+    at: fc.nat({ max: 20 }),
+    lasts: fc.nat({ max: 10 }),
+    isOpen: fc.boolean(),
+  })
+  let good = 0
+  const judged = fc.property(fc.array(drawn, { minLength: 1, maxLength: 6 }), calls => {
+    const history: Call<KeyOperation>[] = calls.map(({ f, value, at, lasts, isOpen }, nth) => ({
+      operation: { f, value },
+      invoked: at + nth / 10,
+      returned: isOpen && f !== 'get' ? null : at + lasts + 0.95 + nth / 1_000,
+      hint: null,
+    }))
+    const read = history.flatMap(({ operation: { f, value } }) => (f === 'get' ? [value] : []))
+    const isLinearizable = hasOrder(keyWithAppend, keyWithAppend.initial, history)
+    const kind = isLinearizable ? 'linearizable' : 'not linearizable'
+    expect(check(keyWithAppend, history).kind).toBe(kind)
+    expect(check(keyWithAppendRead(read), history).kind).toBe(kind)
+    if (isLinearizable) good += 1
+  })
+  fc.assert(judged, { numRuns: 3_000 })
+  expect(good).toBeGreaterThan(300)
 })
 
 /** What was known of a history at a moment: what had not returned was open. */

@@ -16,8 +16,8 @@ export type Verdict<C> =
   /** The search was given up, so neither is known. */
   | { readonly kind: 'undecided'; readonly configurations: number }
 
-/** Some 300 bytes each, so a search stays below a gigabyte. */
-export const configurationsMaxDefault = 2_000_000
+/** Some 300 bytes each, and some 40 µs where dozens of calls are under way: a search ends within a minute, and in half a gigabyte. */
+export const configurationsMaxDefault = 1_000_000
 
 /**
  * Whether the calls can be put into one order in which the model gives every answer that was given, and no call comes before

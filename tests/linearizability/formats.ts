@@ -1,5 +1,5 @@
 import { type Form, FormatError, nameOf, readForms } from './edn.ts'
-import { type KeyOperation, keyWithAppend, type RegisterOperation, register } from './models.ts'
+import { type KeyOperation, keyWithAppendRead, type RegisterOperation, register } from './models.ts'
 import { type Part, partOf } from './parts.ts'
 import { type Event, type Meaning, recordCalls } from './recorder.ts'
 
@@ -34,7 +34,11 @@ export function parseHistory(text: string, file: string): HistoryFile | null {
     if (ofKey === undefined) byKey.set(call.operation.key, [call])
     else ofKey.push(call)
   }
-  return { kind: 'keys', parts: [...byKey].map(([key, ofKey]) => partOf(`key ${key}`, keyWithAppend, ofKey)) }
+  const parts = [...byKey].map(([key, ofKey]) => {
+    const read = ofKey.flatMap(({ operation: { f, value } }) => (f === 'get' ? [value] : []))
+    return partOf(`key ${key}`, keyWithAppendRead(read), ofKey)
+  })
+  return { kind: 'keys', parts }
 }
 
 /** The first line that says something. */

@@ -51,3 +51,33 @@ export const keyWithAppend: SequentialModel<string, KeyOperation> = {
   isRead: ({ f }) => f === 'get',
   identity: ({ f, value }) => `${f} ${value}`,
 }
+
+/**
+ * The same for a history in which these values were read, and no others. A value that none of them begins with will not be
+ * read, whatever is appended to it; so all of those are one, and the orders of appends that nobody saw are not told apart.
+ */
+export function keyWithAppendRead(values: readonly string[]): SequentialModel<string, KeyOperation> {
+  const read = [...new Set(values)].sort()
+  const told = (state: string | null) => (state === null || isPrefix(state, read) ? state : neverRead)
+  return {
+    ...keyWithAppend,
+    step: (state, operation) => {
+      if (state === neverRead && operation.f !== 'put') return operation.f === 'append' ? state : null
+      return told(keyWithAppend.step(state, operation))
+    },
+  }
+}
+
+/** No character, and so in no value. */
+const neverRead = '\uffff'
+
+function isPrefix(text: string, sorted: readonly string[]): boolean {
+  if (text === '') return true
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((sorted[middle] ?? '') < text) low = middle + 1
+    else high = middle
+  }
+  return sorted[low]?.startsWith(text) ?? false
+}
