@@ -36,14 +36,15 @@ export function summaryLines(summary: Summary): string {
   const { done, failed, statistics: total, elapsedMs } = summary
   const faults = Object.entries(total.faults).sort(([, a], [, b]) => b - a)
   return [
-    `${grouped(done)} seeds in ${duration(elapsedMs)}, ${rate(summary)} seeds/s, ${hours(total.simulatedMs)} simulated hours`,
+    `${grouped(done)} seeds in ${duration(elapsedMs)}, ${rate(summary)} seeds/s, ${hours(total.simulatedMs)} simulated hours, ${hours(total.sleptMs)} more asleep`,
     `${grouped(faultsIn(total))} faults: ${faults.map(([kind, count]) => `${kind} ${grouped(count)}`).join(', ')}`,
     `${grouped(operationsIn(total))} operations: ${grouped(total.acknowledged)} writes (${grouped(total.transactions)} of them ` +
       `transactions), ${grouped(total.reads)} reads; ${grouped(total.locks)} locks taken; ` +
       `${grouped(total.events)} events to watches`,
     `${grouped(total.messages)} messages, ${grouped(total.entries)} log entries, ${grouped(total.elections)} elections, ` +
       `${grouped(total.snapshotsInstalled)} snapshots installed`,
-    `${grouped(total.repeatedWrites)} writes repeated, ${grouped(total.leasesEnded)} leases ended`,
+    `${grouped(total.repeatedWrites)} writes repeated, ${grouped(total.leasesEnded)} leases ended, ` +
+      `${grouped(total.historiesUndecided)} histories not decided as a whole`,
     ...(failed.length > 0 ? [`failed: ${failed.join(', ')}`] : []),
   ].join('\n')
 }

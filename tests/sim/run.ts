@@ -65,12 +65,13 @@ export function runSeed(seed: number, options: RunOptions = {}): RunResult {
   } finally {
     undo?.()
   }
-  return { seed, failure, statistics: statisticsOf(cluster, faults, schedule.nowMs + cluster.sleptMs, recoveryMs) }
+  return { seed, failure, statistics: statisticsOf(cluster, faults, schedule.nowMs, recoveryMs) }
 }
 
 function statisticsOf(cluster: Cluster, faults: Faults, simulatedMs: number, recoveryMs: number): Statistics {
   return {
     simulatedMs,
+    sleptMs: cluster.sleptMs,
     recoveryMs,
     faults: Object.fromEntries(faults.counts),
     messages: cluster.network.sent,
@@ -84,6 +85,7 @@ function statisticsOf(cluster: Cluster, faults: Faults, simulatedMs: number, rec
     snapshotsInstalled: cluster.checks.installs,
     repeatedWrites: cluster.model.repeated,
     leasesEnded: cluster.leaseTimes.ended,
+    historiesUndecided: cluster.history.isUndecided ? 1 : 0,
   }
 }
 

@@ -1,6 +1,9 @@
 /** What a run, or many, went through. */
 export interface Statistics {
+  /** Virtual time in which things happen. */
   readonly simulatedMs: number
+  /** Virtual time in which everyone was asleep, which costs nothing. */
+  readonly sleptMs: number
   readonly recoveryMs: number
   /** How often each kind struck. */
   readonly faults: Readonly<Record<string, number>>
@@ -17,10 +20,13 @@ export interface Statistics {
   readonly snapshotsInstalled: number
   readonly repeatedWrites: number
   readonly leasesEnded: number
+  /** Histories whose search for an order was given up: of those only less is known, see `History`. */
+  readonly historiesUndecided: number
 }
 
 export const nothing: Statistics = {
   simulatedMs: 0,
+  sleptMs: 0,
   recoveryMs: 0,
   faults: {},
   messages: 0,
@@ -34,6 +40,7 @@ export const nothing: Statistics = {
   snapshotsInstalled: 0,
   repeatedWrites: 0,
   leasesEnded: 0,
+  historiesUndecided: 0,
 }
 
 export function sum(a: Statistics, b: Statistics): Statistics {
@@ -41,6 +48,7 @@ export function sum(a: Statistics, b: Statistics): Statistics {
   for (const [kind, count] of Object.entries(b.faults)) faults[kind] = (faults[kind] ?? 0) + count
   return {
     simulatedMs: a.simulatedMs + b.simulatedMs,
+    sleptMs: a.sleptMs + b.sleptMs,
     recoveryMs: a.recoveryMs + b.recoveryMs,
     faults,
     messages: a.messages + b.messages,
@@ -54,6 +62,7 @@ export function sum(a: Statistics, b: Statistics): Statistics {
     snapshotsInstalled: a.snapshotsInstalled + b.snapshotsInstalled,
     repeatedWrites: a.repeatedWrites + b.repeatedWrites,
     leasesEnded: a.leasesEnded + b.leasesEnded,
+    historiesUndecided: a.historiesUndecided + b.historiesUndecided,
   }
 }
 
