@@ -84,7 +84,8 @@ export class ElectionFaults {
     const hear = others.map(other => ({ other, from: this.#cut([[other.id, leader.id]]) }))
     const { heartbeatTicks } = this.#cluster.config.replica
     let speak = () => {}
-    this.#schedule.after(heartbeatTicks * tickMs * random.between(1, 2), () => {
+    const deafMs = Math.min(heartbeatTicks * tickMs * random.between(2, 8), this.#electionMs / 2)
+    this.#schedule.after(deafMs, () => {
       if (!this.#isOver) speak = this.#cut(others.map(({ id }) => [leader.id, id] as const))
     })
     const untilMs = this.#schedule.nowMs + 2 * this.#electionMs

@@ -5,7 +5,7 @@ import { Raft } from '../../src/raft/raft.ts'
 import { RawNode } from '../../src/raft/raw-node.ts'
 import { ReadOnly } from '../../src/raft/read-only.ts'
 import { ProgressTracker } from '../../src/raft/tracker.ts'
-import { NONE } from '../../src/raft/types.ts'
+import { type MemberId, NONE } from '../../src/raft/types.ts'
 import { Unstable } from '../../src/raft/unstable.ts'
 import { MembershipDriver } from '../../src/replica/membership-driver.ts'
 import type { Mutant } from './mutants.ts'
@@ -281,28 +281,30 @@ export const raftMutants: readonly Mutant[] = [
     install: () => replaceGetter(Raft.prototype, 'committedInOwnTerm', () => true),
   },
   {
-    name: 'a late answer to a heartbeat confirms the reads asked since',
+    name: 'an answer to an earlier heartbeat confirms the reads asked since',
     install: () => {
-      const newest = new WeakMap<ReadOnly, Uint8Array>()
+      const answered = new WeakMap<ReadOnly, Map<MemberId, boolean>>()
       return all(
-        replaceMethod(
-          ReadOnly.prototype,
-          'announce',
-          original =>
-            function (this: ReadOnly, leader) {
-              const context = original.call(this, leader)
-              newest.set(this, context)
-              return context
-            },
-        ),
         replaceMethod(
           Raft.prototype,
           'step',
           original =>
             function (this: Raft, message) {
-              const isAnswer = message.type === 'MsgHeartbeatResp'
-              const context = (isAnswer ? newest.get(this.readOnly) : undefined) ?? message.context
-              return original.call(this, { ...message, context })
+              if (message.type === 'MsgCheckQuorum') answered.delete(this.readOnly)
+              if (message.type === 'MsgHeartbeatResp' && message.term === this.term) {
+                const members = answered.get(this.readOnly) ?? new Map<MemberId, boolean>([[this.id, true]])
+                answered.set(this.readOnly, members.set(message.from, true))
+              }
+              return original.call(this, message)
+            },
+        ),
+        replaceMethod(
+          ReadOnly.prototype,
+          'release',
+          original =>
+            function (this: ReadOnly, voters) {
+              const isHeard = voters.voteResult(answered.get(this) ?? new Map()) === 'won'
+              return original.call(this, isHeard ? new JointQuorum(new MajorityQuorum()) : voters)
             },
         ),
       )
