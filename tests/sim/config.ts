@@ -100,7 +100,7 @@ export interface SimulationConfig {
 }
 
 export function drawConfig(random: Random): SimulationConfig {
-  const patience = random.chance(0.99) ? 'usual' : 'long'
+  const patience = random.chance(0.996) ? 'usual' : 'long'
   const members = patience === 'usual' ? drawMembers(random) : random.integer(2, 4)
   // Many members for a short time or few for a long one: what a seed costs is about the product. A few seeds have the time for what
   // lasts minutes in the life of a tab.
@@ -151,10 +151,10 @@ function drawMembers(random: Random): number {
 }
 
 const membersMax = 13
-const memberMsPerSeed: Interval = [10_000, 60_000]
+const memberMsPerSeed: Interval = [8_000, 40_000]
 const longMs: Interval = [60_000, 180_000]
 /** Enough for members to come in and for a few faults. */
-const faultyMsMin = 4_000
+const faultyMsMin = 3_000
 
 /** One durable write: on a disk of one's own, on one that others use too, on one that turns. */
 const disks: Readonly<Record<'quick' | 'busy' | 'slow', Interval>> = {

@@ -225,4 +225,4 @@ export class Draw {
 
 /** Leases with lower ids are anyone's; those above belong to whoever holds a lock with them. */
 export const sharedLeases = 5
-const leaseTtlSecondsMax = 8
+const leaseTtlSecondsMax = 5
