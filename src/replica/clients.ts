@@ -2,7 +2,7 @@ import { encodeCommand } from '../store/command-codec.ts'
 import { DEFAULT_STORE_OPTIONS } from '../store/limits.ts'
 import type { Store } from '../store/store.ts'
 import { type Command, type CommandResult, StoreError } from '../store/types.ts'
-import { checkWrite } from '../store/validate.ts'
+import { checkCommand } from '../store/validate.ts'
 import { answerRead } from './answers.ts'
 import type { LeaseClock } from './lease-clock.ts'
 import type { PendingRead, PendingReads } from './reads.ts'
@@ -124,7 +124,7 @@ export class Clients {
   /** What every member would refuse is refused here, before it takes up room in the log. */
   #write(id: RequestId, command: Command): void {
     this.#orRefuse(id, () => {
-      checkWrite(command.request, DEFAULT_STORE_OPTIONS)
+      checkCommand(command, DEFAULT_STORE_OPTIONS)
       this.writes.add(id, command, encodeCommand(command))
     })
   }

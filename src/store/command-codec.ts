@@ -15,9 +15,13 @@ const CLIENT_ID_BYTES = 16
 /** Room for what surrounds the key and value of a plain put; larger requests grow the buffer as they need. */
 const COMMAND_OVERHEAD_BYTES = 64
 
-/** Throws `RangeError` for what `Command` does not allow: a client id that is not 32 lower-case hex digits, or unsafe integers. */
+/**
+ * Throws `RangeError` for what `Command` does not allow: a client id that is not 32 lower-case hex digits, unsafe integers, a write
+ * that acknowledges itself. What can be encoded can be decoded.
+ */
 export function encodeCommand(command: Command): Uint8Array {
   const { request } = command
+  if (command.acked >= command.seq) throw new RangeError('a write acknowledges earlier ones only')
   const body = request.op === 'put' ? request.key.length + request.value.length : COMMAND_OVERHEAD_BYTES
   const writer = new Writer(COMMAND_OVERHEAD_BYTES + body)
   writer.byte(FORMAT)

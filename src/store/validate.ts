@@ -3,6 +3,7 @@ import { storeError } from './errors.ts'
 import { KeySpans } from './key-spans.ts'
 import type { StoreOptions } from './limits.ts'
 import type {
+  Command,
   Compare,
   DeleteRequest,
   KeyRange,
@@ -22,6 +23,18 @@ type Limits = Pick<StoreOptions, 'requestBytesMax' | 'txnOperationsMax' | 'lease
 
 /** What each operation and compare counts for beside its keys and values, against `requestBytesMax`. */
 const OPERATION_BYTES = 16
+
+const CLIENT_ID = /^[0-9a-f]{32}$/
+
+/**
+ * What cannot be read from the log must never get into it: every member would stop there, in every life. Throws `StoreError`:
+ * `INVALID_ARGUMENT` for a client or numbers that no command has, and what `checkWrite` throws.
+ */
+export function checkCommand({ clientId, seq, acked, request }: Command, limits: Limits): void {
+  checkIntegers(seq, acked)
+  if (!CLIENT_ID.test(clientId) || acked < 0 || acked >= seq) throw storeError('INVALID_ARGUMENT')
+  checkWrite(request, limits)
+}
 
 /**
  * Throws `StoreError`: `EMPTY_KEY`, `VALUE_PROVIDED`, `LEASE_PROVIDED`, `INVALID_SORT_OPTION`, `TOO_MANY_OPS`,

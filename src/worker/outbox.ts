@@ -129,16 +129,19 @@ export class Outbox {
 
   /** Takes over what another member's outbox held. Resolves when it is durable here; then it can be deleted there. */
   async adopt(entries: readonly OutboxEntry[]): Promise<void> {
-    const unknown = entries.filter(({ command }) => !this.#writes.has(keyOf(command)))
-    if (unknown.length === 0) return
     const answered = answeredOf(entries)
-    for (const { command, at } of unknown) {
+    const added = entries.filter(({ command }) => {
+      return command.seq > (answered.get(command.clientId) ?? 0) && !this.#writes.has(keyOf(command))
+    })
+    for (const { command, at } of added) {
       const acked = answered.get(command.clientId) ?? 0
       this.#add({ entry: { command, at }, acked, id: this.#options.nextId(), page: null, kept: 'no' })
     }
-    this.#keep()
-    this.#tellEarlier()
-    this.#sendNext()
+    if (added.length > 0) {
+      this.#keep()
+      this.#tellEarlier()
+      this.#sendNext()
+    }
     await this.#lastChange
   }
 

@@ -152,6 +152,25 @@ test('a write no member would accept is refused at once, even without a leader',
   expect(cluster.replica(2).status().pendingWrites).toBe(0)
 })
 
+test('a write that could not be read from the log is refused before it gets there', () => {
+  const cluster = TestCluster.of(1)
+  const write = put('a', '1')
+  const refused = [
+    cluster.write(1, client, 2, write, 2),
+    cluster.write(1, client, 2, write, 3),
+    cluster.write(1, client, 0, write),
+    cluster.write(1, client, 2, write, -1),
+    cluster.write(1, client, 2 ** 53, write),
+    cluster.write(1, client, 1.5, write),
+    cluster.write(1, 'me', 1, write),
+    cluster.write(1, 'C'.repeat(32), 1, write),
+  ]
+  for (const id of refused) {
+    expect(cluster.responses.get(id)).toMatchObject({ ok: false, code: 'INVALID_ARGUMENT', outcome: 'definite' })
+  }
+  expect(answer(cluster, cluster.write(1, client, 1, write))).toBe(2)
+})
+
 test('a write without a quorum waits, is counted, and happens when the quorum is back', () => {
   const cluster = TestCluster.of(3)
   cluster.isolate(2)

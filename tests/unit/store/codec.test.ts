@@ -130,6 +130,7 @@ test('what cannot be a command cannot be encoded', () => {
   expect(() => encodeCommand({ ...COMMAND, clientId: 'short', request })).toThrow(RangeError)
   expect(() => encodeCommand({ ...COMMAND, clientId: 'Z'.repeat(32), request })).toThrow(RangeError)
   expect(() => encodeCommand({ ...COMMAND, seq: 2 ** 53, request })).toThrow(RangeError)
+  expect(() => encodeCommand({ ...COMMAND, seq: 3, acked: 3, request })).toThrow(RangeError)
   expect(() => encodeCommand({ ...COMMAND, request: { ...request, lease: 1.5 } })).toThrow(RangeError)
 })
 

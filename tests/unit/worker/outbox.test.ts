@@ -226,6 +226,25 @@ test('what is taken over from another member is durable before it is said to be,
   expect(life.sentSeqs).toEqual(['b7'])
 })
 
+test('what its client said it had the result of is not taken over', async () => {
+  const life = new Life()
+  const third = outboxEntry(3, other)
+  const entries = [outboxEntry(1, other), outboxEntry(2, other), { ...third, command: { ...third.command, acked: 2 } }]
+  await life.outbox.adopt(entries)
+  expect(life.sent.map(({ command: { seq, acked } }) => [seq, acked])).toEqual([[3, 2]])
+  expect(life.kept).toEqual(['b3'])
+})
+
+test('taken over once more, it is not said to be durable before it is', async () => {
+  const life = new Life()
+  const order: string[] = []
+  const first = life.outbox.adopt([outboxEntry(7, other)]).then(() => order.push('first'))
+  const second = life.outbox.adopt([outboxEntry(7, other)]).then(() => order.push('second'))
+  await Promise.all([first, second])
+  expect(order).toEqual(['first', 'second'])
+  expect(life.sentSeqs).toEqual(['b7'])
+})
+
 test('no more are on their way than the store remembers results of', () => {
   const life = new Life()
   for (let seq = 1; seq <= writesInFlightMax + 2; seq += 1) life.ask(seq, seq)
