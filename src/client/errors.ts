@@ -7,7 +7,7 @@ export type Outcome = 'definite' | 'unknown'
 export type ErrorCode =
   | StoreErrorCode
   | HostErrorCode
-  /** No quorum, or no member to ask. */
+  /** No quorum, no member to ask, or too many reads that wait for an answer. */
   | 'UNAVAILABLE'
   /** No quorum, and so many writes are waiting for one already that no more are kept. */
   | 'OUTBOX_FULL'

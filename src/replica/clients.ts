@@ -5,7 +5,7 @@ import { type Command, type CommandResult, StoreError } from '../store/types.ts'
 import { checkCommand } from '../store/validate.ts'
 import { answerRead } from './answers.ts'
 import type { LeaseClock } from './lease-clock.ts'
-import type { PendingRead, PendingReads } from './reads.ts'
+import { type PendingRead, type PendingReads, pendingReadsMax } from './reads.ts'
 import type { ClientRequest, ClientResponse, Output, RequestId } from './types.ts'
 import { PendingWrites } from './writes.ts'
 
@@ -47,9 +47,10 @@ export class Clients {
         this.#write(id, request.command)
         return
       case 'read':
-        if (!request.serializable) this.reads.add({ id, request: request.request })
-        else if (this.#hasState) this.#serve({ id, request: request.request })
-        else this.#deferred.push({ id, request })
+        if (request.serializable && this.#hasState) this.#serve({ id, request: request.request })
+        else if (this.reads.size + this.#deferred.length >= pendingReadsMax) this.#answer(id, tooManyReads)
+        else if (request.serializable) this.#deferred.push({ id, request })
+        else this.reads.add({ id, request: request.request })
         return
       case 'watch':
         if (!this.#hasState) {
@@ -145,6 +146,13 @@ export class Clients {
   #answer(id: RequestId, response: ClientResponse): void {
     this.#emit({ kind: 'respond', id, response })
   }
+}
+
+const tooManyReads: ClientResponse = {
+  ok: false,
+  code: 'UNAVAILABLE',
+  message: 'too many reads are waiting for an answer already',
+  outcome: 'definite',
 }
 
 const resultForgotten: ClientResponse = {

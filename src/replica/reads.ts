@@ -2,6 +2,9 @@ import type { MemberId } from '../raft/types.ts'
 import type { ReadRequest } from '../store/types.ts'
 import type { RequestId } from './types.ts'
 
+/** Reads that wait for the cluster, or for a state. Without a quorum they wait for as long as it takes, and there may be no end of them. */
+export const pendingReadsMax = 100_000
+
 export interface PendingRead {
   readonly id: RequestId
   readonly request: ReadRequest

@@ -16,6 +16,10 @@ interface PendingWrite {
  * A write is answered by this member's own application of it, not by a word from the leader: then it is visible here
  * too, and an answer cannot be lost on the way. What can be lost is the proposal, so everything unapplied is proposed again
  * after a change of leader or a long silence; the store's sessions make the repetition harmless.
+ *
+ * How many there are is bounded by those who ask, since here it is too late to say no: of a write that is asked for again, an earlier
+ * copy may be under way, and a number that is not used stops all that come after it. An outbox and a gateway have no more
+ * under way than the store remembers results of, a keeper of leases one for each.
  */
 export class PendingWrites {
   readonly #clients = new Map<string, Map<number, PendingWrite>>()

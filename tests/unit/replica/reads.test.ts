@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { PendingReads } from '../../../src/replica/reads.ts'
+import { PendingReads, pendingReadsMax } from '../../../src/replica/reads.ts'
 import type { PeerMessage } from '../../../src/replica/types.ts'
 import { oneKey, put, range, text, watch } from '../../sim/requests.ts'
 import { TestCluster } from './cluster.ts'
@@ -53,6 +53,30 @@ describe('linearizable', () => {
     cluster.heal()
     cluster.until('it is answered', () => answer(cluster, id) !== null)
     expect(answer(cluster, id)).toBe('new')
+  })
+
+  test('no more wait without a quorum than are allowed to; one that is given up makes room, and local ones need none', () => {
+    const cluster = TestCluster.of(3)
+    cluster.isolate(2)
+    const request = { kind: 'read', request: range(oneKey('a')), serializable: false } as const
+    const reads = Array.from(
+      { length: pendingReadsMax },
+      (_, at) => ({ kind: 'request', id: -1 - at, request }) as const,
+    )
+    expect(
+      cluster
+        .replica(2)
+        .handle(reads)
+        .filter(({ kind }) => kind === 'respond'),
+    ).toEqual([])
+    const refused = read(cluster, 2)
+    expect(cluster.responses.get(refused)).toMatchObject({ ok: false, code: 'UNAVAILABLE', outcome: 'definite' })
+    expect(answer(cluster, read(cluster, 2, true))).toBe('')
+    cluster.input(2, { kind: 'cancel', id: -1 })
+    const waits = read(cluster, 2)
+    expect(answer(cluster, waits)).toBe(null)
+    cluster.heal()
+    cluster.until('it is answered', () => answer(cluster, waits) !== null)
   })
 
   test('a question or answer that is lost is asked again', () => {
