@@ -11,6 +11,7 @@ import type { FromHost, HostControl, HostErrorCode, HostStatus, OpenOptions, Ope
 import { Siblings } from './siblings.ts'
 import { StatusPost } from './status-post.ts'
 import { Turns } from './turns.ts'
+import { isInformed, votersKnown } from './votes.ts'
 
 type Phase =
   | { readonly phase: 'closed' }
@@ -42,6 +43,8 @@ export class Host implements HostControl {
   readonly #linked = new Set<MemberId>()
   /** Hosted until they have given up their vote, and then left to whoever opens them again. */
   readonly #lent = new Set<HostedMember>()
+  /** Voters looked for in this browser since a leader was last heard. */
+  readonly #sought = new Set<MemberId>()
   #siblings: Siblings | null = null
   #phase: Phase = { phase: 'closed' }
   #stopClock: () => void = () => {}
@@ -236,7 +239,10 @@ export class Host implements HostControl {
         return
       case 'statusChanged': {
         const { member: id, quorum } = member.replica.status()
-        if (this.#phase.phase === 'open' && id === this.#phase.primary.id) page.quorum = quorum
+        if (this.#phase.phase === 'open') {
+          if (id === this.#phase.primary.id) page.quorum = quorum
+          this.#seekVotes(this.#phase.primary)
+        }
         this.#status.due()
         return
       }
@@ -271,11 +277,11 @@ export class Host implements HostControl {
   /**
    * A sibling's tab is gone, and this worker was handed its member. With its vote handed over it is nobody's business until its tab
    * comes back. A tab that crashed, or had no time, left a vote that others may depend on: it gets a voice here
-   * until the vote is given up.
+   * until the vote is given up. A tab too new to know who votes takes every member for a voter.
    */
   async #orphaned(identity: Identity): Promise<void> {
     const phase = this.#phase
-    if (phase.phase !== 'open' || !isVoter(identity.member, phase.primary)) {
+    if (phase.phase !== 'open' || !(this.#votersKnown(phase.primary)?.has(identity.member) ?? true)) {
       identity.release()
       return
     }
@@ -286,6 +292,29 @@ export class Host implements HostControl {
     } catch {
       // A log that cannot be opened gives nobody a voice.
     }
+  }
+
+  /**
+   * Without a leader no vote is replaced, so every one counts. One whose tab went when nobody here knew of it is found when
+   * somebody comes to know: each is looked for once, and then its lock is queued for.
+   */
+  #seekVotes(primary: HostedMember): void {
+    if (primary.replica.hasQuorum) {
+      this.#sought.clear()
+      return
+    }
+    for (const voter of this.#votersKnown(primary) ?? []) {
+      if (this.#members.has(voter) || this.#sought.has(voter)) continue
+      this.#sought.add(voter)
+      this.#siblings?.heard(voter)
+    }
+  }
+
+  #votersKnown(primary: HostedMember): ReadonlySet<MemberId> | null {
+    return votersKnown(
+      primary.replica.status(),
+      [...this.#lent].map(({ replica }) => replica.status()),
+    )
   }
 
   #lend(member: HostedMember): void {
@@ -311,10 +340,11 @@ export class Host implements HostControl {
    */
   #letGoOfVoteless(primary: HostedMember): void {
     if (this.#lent.size === 0) return
-    const { quorum, state, applied } = primary.replica.status()
-    if (!quorum || state === 'joining') return
+    const status = primary.replica.status()
+    if (!isInformed(status)) return
+    const voters = this.#votersKnown(primary)
     for (const member of this.#lent) {
-      if (isVoter(member.id, primary) || member.replica.status().commit > applied) continue
+      if (voters?.has(member.id) || member.replica.status().commit > status.applied) continue
       this.#moveOut(member)
       member.close().catch(() => {})
       this.#status.due()
@@ -418,8 +448,4 @@ function failureOf(error: unknown): { code: HostErrorCode; message: string } {
     }
   }
   return { code: 'INTERNAL', message }
-}
-
-function isVoter(member: MemberId, accordingTo: HostedMember): boolean {
-  return accordingTo.replica.status().members.some(entry => entry.member === member && entry.state === 'voter')
 }

@@ -69,6 +69,23 @@ test('the vote of a tab that crashed is given up by a sibling, and its tab comes
   expect(await again.get('after')).toBe('written by the one who had no vote')
 })
 
+test('a tab that has not been let in yet gives the founder a voice when that is gone', async ({ context, server }) => {
+  await installHandle(context)
+  const founder = await BoardTab.open(context, server.url)
+  const { url } = founder
+  await founder.put('before', 'written by the founder')
+  const page = await context.newPage()
+  // Without signaling it finds nobody who could let it in, and does not know who has a vote.
+  await page.routeWebSocket(/.*/, () => {})
+  await page.goto(url)
+  await expect.poll(() => page.evaluate(() => window.flotilla?.db.status().replica.state)).toBe('joining')
+  await founder.page.close()
+  const heir = await BoardTab.of(page)
+  expect(await heir.get('before')).toBe('written by the founder')
+  await expect.poll(() => heir.leader()).toBe(await heir.member())
+  await expect.poll(() => page.evaluate(() => window.flotilla?.db.status().adopted)).toEqual([])
+})
+
 test('SIGKILL of the whole browser during a stream of writes loses no acknowledged one', async ({
   launchChromium,
   server,
