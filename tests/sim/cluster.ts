@@ -1,6 +1,7 @@
 import type { MemberId } from '../../src/raft/types.ts'
 import { emptyState, foundingWrite } from '../../src/replica/founding.ts'
 import type { WalError, WalWrite } from '../../src/replica/types.ts'
+import { votersKnown } from '../../src/worker/votes.ts'
 import { Checks } from './checks.ts'
 import type { SimulationConfig } from './config.ts'
 import { History } from './history.ts'
@@ -166,13 +167,25 @@ export class Cluster {
 
   /** At the end of all faults: whoever was only away is back, and whoever has a vote that the others may need. */
   reopen(): void {
-    const voters = new Set<MemberId>()
-    for (const { replica } of this.running) {
-      for (const { member, state } of replica?.status().members ?? []) if (state === 'voter') voters.add(member)
-    }
+    const voters = this.#votersKnown()
     for (const member of this.members) {
       if (member.isRunning) continue
       if (this.#tabOf(member) !== undefined || voters.has(member.id) || voters.size === 0) this.restart(member)
+    }
+  }
+
+  /**
+   * Without a leader no vote is replaced. Who has one may be known only to those who came back last, so it is asked again: a
+   * sibling lends the absent a voice, and in a browser without any a tab is opened.
+   */
+  recallVoters(): void {
+    if (this.leader !== undefined) return
+    const voters = this.#votersKnown()
+    for (const member of this.members) {
+      if (member.isRunning || !voters.has(member.id)) continue
+      const host = this.#hostFor(member)
+      if (host === undefined) this.restart(member)
+      else this.lend(member, 'demote', host)
     }
   }
 
@@ -244,6 +257,15 @@ export class Cluster {
     return this.hosts.filter(({ isRunning }) => isRunning).length
   }
 
+  /** As far as those who run know. */
+  #votersKnown(): ReadonlySet<MemberId> {
+    const voters = new Set<MemberId>()
+    for (const { replica } of this.running) {
+      for (const { member, state } of replica?.status().members ?? []) if (state === 'voter') voters.add(member)
+    }
+    return voters
+  }
+
   #newTab(): Tab {
     const tab = new Tab(this.#world, this.#random.fork())
     if (this.#areClientsAtRest) tab.rest()
@@ -295,12 +317,13 @@ export class Cluster {
     this.#schedule.after(this.#random.between(...lockFreeMs), () => this.#lockIsFree(member))
   }
 
-  /** One of the siblings that were waiting for it is handed its lock, and lends it a voice if it knows of a vote. */
+  /** One of the siblings that were waiting for it is handed its lock, and lends it a voice if it may have a vote. */
   #lockIsFree(member: SimulatedMember): void {
-    const sibling = this.#hostFor(member)
-    const seen = sibling?.replica?.status().members ?? []
-    if (seen.some(({ member: id, state }) => id === member.id && state === 'voter'))
-      this.lend(member, 'demote', sibling)
+    const host = this.#hostFor(member)
+    if (host === undefined) return
+    const [own, ...lent] = [host, ...this.#siblings.lentBy(host)].flatMap(({ replica }) => replica?.status() ?? [])
+    if (own === undefined) return
+    if (votersKnown(own, lent)?.has(member.id) ?? true) this.lend(member, 'demote', host)
   }
 
   #hostFor(orphan: SimulatedMember): SimulatedMember | undefined {

@@ -20,6 +20,7 @@ export function recover(cluster: Cluster, schedule: Schedule): number {
     if (schedule.nowMs - startMs >= recoveryMsMax) {
       throw new Violation('a cluster without faults recovers', `after ${recoveryMsMax} ms: ${left}`)
     }
+    cluster.recallVoters()
     schedule.runUntil(schedule.nowMs + recoveryStepMs)
   }
 }

@@ -1,4 +1,5 @@
 import type { MemberId } from '../../src/raft/types.ts'
+import { isInformed } from '../../src/worker/votes.ts'
 import type { SimulatedMember } from './member.ts'
 
 type Fate = 'demote' | 'remove'
@@ -53,7 +54,7 @@ export class Siblings {
     const loans = this.#loansOf(host)
     if (loans.length === 0 || host.isFrozen) return []
     const seen = host.replica?.status()
-    if (seen === undefined || seen.state === 'joining' || !seen.quorum) return []
+    if (seen === undefined || !isInformed(seen)) return []
     const settled = loans.filter(({ orphan, fate }) => {
       if ((orphan.replica?.position.commit ?? 0) > seen.applied) return false
       const listed = seen.members.find(({ member }) => member === orphan.id)
