@@ -11,6 +11,7 @@ import { ReplicaLog } from './log.ts'
 import { MembershipDriver } from './membership-driver.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
 import { PendingReads } from './reads.ts'
+import { Repetition } from './repetition.ts'
 import { Roster } from './roster.ts'
 import { Standing } from './standing.ts'
 import type {
@@ -59,6 +60,7 @@ export class Replica {
   readonly #applied: Applied
   readonly #upkeep: Upkeep
   readonly #clients: Clients
+  readonly #repetition: Repetition
   readonly #roster: Roster
   readonly #standing: Standing
   readonly #membership: MembershipDriver
@@ -69,10 +71,9 @@ export class Replica {
   #lastLeader: MemberId = NONE
   #lastTerm = 0
   /** A write was refused for want of its predecessor, so that is lost: all are proposed again, in order, before long. */
-  #reproposeAt: number | null = null
   #campaignAt: number | null = null
   #isAwake = false
-  readonly #counts = { leaderChanges: 0, proposalsApplied: 0, proposalsFailed: 0, snapshotsInstalled: 0 }
+  readonly #counts = { leaderChanges: 0, proposalsApplied: 0, snapshotsInstalled: 0 }
 
   constructor(config: ReplicaConfig) {
     const { member, recovered, random } = config
@@ -98,6 +99,7 @@ export class Replica {
       hasState: applied.hasState,
       emit,
     })
+    this.#repetition = new Repetition(this.#clients.writes, options.retryTicks)
     this.#roster = new Roster(member)
     this.#raft = new RawNode({
       id: member,
@@ -211,7 +213,7 @@ export class Replica {
     this.#now += 1
     this.#raft.tick()
     this.#clients.reads.tick(this.#options.retryTicks)
-    if (this.#isReproposalDue()) this.#repropose()
+    this.#repetition.tick(this.#now, this.#raft.role === 'leader')
     if (this.#campaignAt !== null && this.#now >= this.#campaignAt) {
       this.#campaignAt = null
       if (this.#raft.leader === NONE) this.#raft.campaign()
@@ -319,7 +321,7 @@ export class Replica {
       this.#lastLeader = leader
       this.#lastTerm = this.#raft.term
       this.#standing.leaderHeard(this.#now)
-      this.#repropose()
+      this.#repetition.leaderChanged()
       this.#clients.reads.restart()
       this.#upkeep.leases.restart()
       if (leader === this.member) this.#roster.startCounting(this.#now, this.#options.membership.liveTicks)
@@ -332,18 +334,6 @@ export class Replica {
     // Raft takes no answer from a leader it does not know, and a member without a state knows none.
     const context = this.#applied.hasState ? this.#clients.reads.begin() : null
     if (context !== null) this.#raft.readIndex(context)
-  }
-
-  /** Each write waits its own time: later ones, of which there may be no end, must not put it off. */
-  #isReproposalDue(): boolean {
-    const since = this.#clients.writes.waitingSince
-    if (since !== null && this.#now - since >= this.#options.retryTicks) return true
-    return this.#reproposeAt !== null && this.#now >= this.#reproposeAt
-  }
-
-  #repropose(): void {
-    this.#reproposeAt = null
-    this.#counts.proposalsFailed += this.#clients.writes.repropose()
   }
 
   #drainRaft(): void {
@@ -416,8 +406,7 @@ export class Replica {
       const { clientId } = command
       const isApplied = (seq: number) => this.#applied.store.resultOf(clientId, seq) !== 'unknown'
       if (this.#clients.writes.mayClose(command, isApplied)) {
-        // An earlier write of this client was lost on its way to the leader; all will be sent again, in order.
-        this.#reproposeAt = this.#now + 1
+        this.#repetition.gapMet(this.#now)
         return
       }
     }
@@ -456,6 +445,7 @@ export class Replica {
   metrics(): ReplicaMetrics {
     return {
       ...this.#counts,
+      proposalsFailed: this.#repetition.count,
       ...this.#applied.store.statistics(),
       proposalsPending: this.#clients.writes.size,
       snapshotsMade: this.#log.snapshotsMade,
