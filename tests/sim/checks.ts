@@ -16,6 +16,8 @@ interface Watched {
   commit: Index
   applied: Index
   configuration: ConfState
+  /** Before its last turn. */
+  configurationBefore: ConfState
   /** What that was last found to agree with. */
   expected: unknown
   /** Where snapshots from the leader let it jump to. */
@@ -77,6 +79,7 @@ export class Checks {
       commit: 0,
       applied: snapshot?.metadata.index ?? 0,
       configuration: snapshot?.metadata.confState ?? nobody,
+      configurationBefore: snapshot?.metadata.confState ?? nobody,
       expected: null,
       installed: new Set(),
     }
@@ -181,11 +184,14 @@ export class Checks {
       this.#configurations.check(member, applied, configuration)
       watched.expected = expected
     }
+    watched.configurationBefore = watched.configuration
     watched.configuration = configuration
   }
 
   /** After a turn that began with the word that the clock had jumped. */
-  resumed(member: MemberId, { role, term }: Position, { voters, votersOutgoing }: ConfState): void {
+  resumed(member: MemberId, { role, term }: Position): void {
+    // A leader that was alone when it woke may have let others in since, in the same turn.
+    const { voters, votersOutgoing } = this.#member(member).configurationBefore
     const isAlone = [...voters, ...votersOutgoing].every(voter => voter === member)
     if (role === 'leader' && !isAlone) {
       throw new Violation('who was frozen does not lead', `${member} leads on in ${term}`)

@@ -170,9 +170,7 @@ export class Members {
     const { replica } = member
     if (replica === null) return
     this.#checks.turned(member.id, replica.position, replica.configuration, replica.stateHash)
-    if (inputs.some(({ kind }) => kind === 'resume')) {
-      this.#checks.resumed(member.id, replica.position, replica.configuration)
-    }
+    if (inputs.some(({ kind }) => kind === 'resume')) this.#checks.resumed(member.id, replica.position)
     this.#bounds.turned(member.id, replica.position, inputs, outputs, () => replica.load())
     this.#owner.turned(member)
     if (!this.#trace.isOn) return
