@@ -175,17 +175,16 @@ export class Cluster {
   }
 
   /**
-   * Without a leader no vote is replaced. Who has one may be known only to those who came back last, so it is asked again: a
-   * sibling lends the absent a voice, and in a browser without any a tab is opened.
+   * Without a leader no vote is replaced. Who has one may be known only to those who came back last, so it is asked again: in a
+   * browser without any tab one is opened, and elsewhere a sibling may come to know of it. Whether it does is up to its worker.
    */
   recallVoters(): void {
     if (this.leader !== undefined) return
     const voters = this.#votersKnown()
     for (const member of this.members) {
       if (member.isRunning || !voters.has(member.id)) continue
-      const host = this.#hostFor(member)
-      if (host === undefined) this.restart(member)
-      else this.lend(member, 'demote', host)
+      if (this.#hostFor(member) === undefined) this.restart(member)
+      else this.#lockIsFree(member)
     }
   }
 
@@ -317,18 +316,23 @@ export class Cluster {
     this.#schedule.after(this.#random.between(...lockFreeMs), () => this.#lockIsFree(member))
   }
 
-  /** One of the siblings that were waiting for it is handed its lock, and lends it a voice if it may have a vote. */
+  /** Those siblings that wait for it are handed its lock, one after the other, until one finds that it may have a vote. */
   #lockIsFree(member: SimulatedMember): void {
-    const host = this.#hostFor(member)
-    if (host === undefined) return
-    const [own, ...lent] = [host, ...this.#siblings.lentBy(host)].flatMap(({ replica }) => replica?.status() ?? [])
-    if (own === undefined) return
-    if (votersKnown(own, lent)?.has(member.id) ?? true) this.lend(member, 'demote', host)
+    const host = this.#hostFor(member, sibling => {
+      const [own, ...lent] = [sibling, ...this.#siblings.lentBy(sibling)].flatMap(
+        ({ replica }) => replica?.status() ?? [],
+      )
+      return own !== undefined && (votersKnown(own, lent)?.has(member.id) ?? true)
+    })
+    if (host !== undefined) this.lend(member, 'demote', host)
   }
 
-  #hostFor(orphan: SimulatedMember): SimulatedMember | undefined {
+  #hostFor(
+    orphan: SimulatedMember,
+    takes: (sibling: SimulatedMember) => boolean = () => true,
+  ): SimulatedMember | undefined {
     const hosts = this.siblingsOf(orphan).filter(({ id, isFrozen }) => !isFrozen && !this.#siblings.isLent(id))
-    return this.#random.pick(hosts)
+    return this.#random.pick(hosts.filter(takes))
   }
 
   /** As in a tab: it is gone, and its log stays for whoever opens it next, which is tried before long. */
