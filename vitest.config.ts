@@ -5,7 +5,7 @@ export default defineConfig({
     environment: 'node',
     include: [
       'tests/unit/**/*.test.ts',
-      'tests/sim/*.test.ts',
+      'tests/sim/**/*.test.ts',
       'tests/linearizability/*.test.ts',
       'tests/differential/*.test.ts',
     ],

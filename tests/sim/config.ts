@@ -1,6 +1,6 @@
 import type { AutoCompaction } from '../../src/replica/auto-compaction.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from '../../src/replica/options.ts'
-import { type ClientConfig, drawClientConfig } from './client-config.ts'
+import { type ClientConfig, drawClientConfig } from './clients/client-config.ts'
 import type { Random } from './random.ts'
 
 /** Length of a replica's tick, as in a tab. */

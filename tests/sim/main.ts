@@ -1,9 +1,9 @@
-import { type Plan, type ReplayPlan, readArguments, UsageError } from './arguments.ts'
-import { mutants } from './mutants.ts'
-import { type MutantsPlan, MutantsRun } from './mutants-run.ts'
-import { failureLines, prefixLine, progressLine, summaryLines, verdictLine } from './report.ts'
+import { mutants } from './mutants/mutants.ts'
 import { runSeed } from './run.ts'
-import { type SeedsPlan, SeedsRun } from './seeds-run.ts'
+import { type Plan, type ReplayPlan, readArguments, UsageError } from './runner/arguments.ts'
+import { type MutantsPlan, MutantsRun } from './runner/mutants-run.ts'
+import { failureLines, prefixLine, progressLine, summaryLines, verdictLine } from './runner/report.ts'
+import { type SeedsPlan, SeedsRun } from './runner/seeds-run.ts'
 import { LineHash } from './trace.ts'
 
 const usage = `Simulates whole clusters in virtual time, with faults drawn from a seed, and checks what was promised.

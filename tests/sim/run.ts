@@ -1,13 +1,13 @@
-import { Cluster } from './cluster.ts'
 import { drawConfig } from './config.ts'
-import { Faults } from './faults.ts'
-import type { Mutant } from './mutants.ts'
+import type { Mutant } from './mutants/mutants.ts'
 import { Random } from './random.ts'
-import { inspect, outliveLeases, recover } from './recovery.ts'
 import { Schedule } from './schedule.ts'
 import type { Statistics } from './statistics.ts'
 import { Trace } from './trace.ts'
 import { Violation } from './violation.ts'
+import { Cluster } from './world/cluster.ts'
+import { Faults } from './world/faults.ts'
+import { inspect, outliveLeases, recover } from './world/recovery.ts'
 
 export interface RunOptions {
   readonly trace?: (line: string) => void

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type AutoCompaction, AutoCompactor } from '../../../src/replica/auto-compaction.ts'
-import { oneKey, put, range } from '../../sim/requests.ts'
+import { oneKey, put, range } from '../../sim/clients/requests.ts'
 import { TestCluster } from './cluster.ts'
 
 const client = 'c'.repeat(32)

@@ -4,7 +4,7 @@ import { EMPTY_BYTES } from '../../../src/raft/types.ts'
 import { foundingWrite } from '../../../src/replica/founding.ts'
 import { defaultReplicaOptions } from '../../../src/replica/options.ts'
 import type { WalWrite } from '../../../src/replica/types.ts'
-import { put } from '../../sim/requests.ts'
+import { put } from '../../sim/clients/requests.ts'
 import { TestCluster } from './cluster.ts'
 
 const client = 'c'.repeat(32)

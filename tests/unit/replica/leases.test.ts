@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Input } from '../../../src/replica/types.ts'
 import type { ReadRequest, ReadResponse } from '../../../src/store/types.ts'
-import { prefixed, put, range, text } from '../../sim/requests.ts'
+import { prefixed, put, range, text } from '../../sim/clients/requests.ts'
 import { TestCluster } from './cluster.ts'
 
 const client = 'c'.repeat(32)

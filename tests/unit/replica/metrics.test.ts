@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { deletion, oneKey, prefixed, put, range, watch } from '../../sim/requests.ts'
+import { deletion, oneKey, prefixed, put, range, watch } from '../../sim/clients/requests.ts'
 import { TestCluster } from './cluster.ts'
 
 const client = 'c'.repeat(32)

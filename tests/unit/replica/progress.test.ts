@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { WATCH_INITIAL_CREDIT_BATCHES } from '../../../src/store/limits.ts'
-import { oneKey, put, watch } from '../../sim/requests.ts'
+import { oneKey, put, watch } from '../../sim/clients/requests.ts'
 import { TestCluster } from './cluster.ts'
 
 const client = 'c'.repeat(32)

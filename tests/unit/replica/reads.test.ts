@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { PendingReads, pendingReadsMax } from '../../../src/replica/reads.ts'
 import type { PeerMessage } from '../../../src/replica/types.ts'
-import { oneKey, put, range, text, watch } from '../../sim/requests.ts'
+import { oneKey, put, range, text, watch } from '../../sim/clients/requests.ts'
 import { TestCluster } from './cluster.ts'
 
 const client = 'c'.repeat(32)

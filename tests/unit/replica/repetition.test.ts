@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Repetition } from '../../../src/replica/repetition.ts'
 import { PendingWrites } from '../../../src/replica/writes.ts'
-import { put } from '../../sim/requests.ts'
+import { put } from '../../sim/clients/requests.ts'
 
 const retryTicks = 10
 

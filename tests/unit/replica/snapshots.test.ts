@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { StorageError } from '../../../src/raft/storage.ts'
 import type { SnapshotMetadata } from '../../../src/raft/types.ts'
 import { Snapshots } from '../../../src/replica/snapshots.ts'
-import { put } from '../../sim/requests.ts'
+import { put } from '../../sim/clients/requests.ts'
 import { TestCluster } from './cluster.ts'
 
 const client = 'c'.repeat(32)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { put } from '../../sim/requests.ts'
+import { put } from '../../sim/clients/requests.ts'
 import { TestCluster } from './cluster.ts'
 
 describe('leadership is handed', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { PeerMessage } from '../../../src/replica/types.ts'
-import { prefixed, put, range, text } from '../../sim/requests.ts'
+import { prefixed, put, range, text } from '../../sim/clients/requests.ts'
 import { TestCluster } from './cluster.ts'
 
 const client = 'c'.repeat(32)

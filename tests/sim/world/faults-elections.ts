@@ -1,0 +1,135 @@
+import type { MemberId } from '../../../src/raft/types.ts'
+import { type ElectionFaultKind, tickMs } from '../config.ts'
+import type { Random } from '../random.ts'
+import type { Schedule } from '../schedule.ts'
+import type { Cluster } from './cluster.ts'
+import type { Strike } from './faults.ts'
+import type { SimulatedMember } from './member.ts'
+
+/** What hits the narrow places of elections, which chance alone seldom finds. */
+export class ElectionFaults {
+  readonly #schedule: Schedule
+  readonly #cluster: Cluster
+  #isOver = false
+
+  constructor(schedule: Schedule, cluster: Cluster) {
+    this.#schedule = schedule
+    this.#cluster = cluster
+  }
+
+  strike(kind: ElectionFaultKind, { random }: Strike): void {
+    const { leader } = this.#cluster
+    if (leader === undefined) return
+    switch (kind) {
+      case 'crashVoters':
+        this.#crashVoters(leader, random)
+        return
+      case 'deafHandOver':
+        this.#deafHandOver(leader, random)
+        return
+      case 'lateAnswers':
+        this.#lateAnswers(leader, random)
+        return
+    }
+  }
+
+  stop(): void {
+    this.#isOver = true
+    this.#cluster.voteTold = null
+  }
+
+  /**
+   * The leader is cut off, and whoever votes for another crashes as it says so, and that other is cut off in its turn. Then the
+   * first one is back, in the term before, and asks the same voters for their votes in the term they have just voted in.
+   */
+  #crashVoters(leader: SimulatedMember, random: Random): void {
+    const voters = new Set<SimulatedMember>()
+    const candidates = new Set<MemberId>()
+    const hearLeader = this.#cut(this.#waysOf(leader.id))
+    this.#cluster.voteTold = (voter, candidate) => {
+      if (voter === leader || candidate === leader.id || !voter.isRunning || voter.isFrozen) return
+      if (voters.size === 0) this.#schedule.after(this.#electionMs * random.between(1, 2.5), comeBack)
+      if (!candidates.has(candidate)) {
+        const hearCandidate = this.#cut(this.#waysOf(candidate))
+        this.#schedule.after(4 * this.#electionMs, hearCandidate)
+      }
+      candidates.add(candidate)
+      voters.add(voter)
+      this.#cluster.crash(voter)
+    }
+    const comeBack = () => {
+      if (!this.#isOver) this.#cluster.voteTold = null
+      hearLeader()
+      for (const voter of voters) this.#schedule.after(random.between(0, tickMs), () => this.#cluster.restart(voter))
+      voters.clear()
+    }
+    this.#schedule.after(4 * this.#electionMs, comeBack)
+  }
+
+  /** The leader hands over, and hears nothing of what becomes of it. */
+  #deafHandOver(leader: SimulatedMember, random: Random): void {
+    const heir = random.pick(this.#othersThan(leader))
+    if (heir === undefined) return
+    leader.push({ kind: 'transfer', to: heir.id })
+    const hear = this.#cut(this.#othersThan(leader).map(({ id }) => [id, leader.id] as const))
+    this.#schedule.after(this.#electionMs * random.between(0.5, 2), hear)
+  }
+
+  /**
+   * What the leader is told is held up, then what it says; when another leads and has committed something, the old leader hears what
+   * its followers told it before, and only then of its successor.
+   */
+  #lateAnswers(leader: SimulatedMember, random: Random): void {
+    const others = this.#othersThan(leader)
+    const hear = others.map(other => ({ other, from: this.#cut([[other.id, leader.id]]) }))
+    const { heartbeatTicks } = this.#cluster.config.replica
+    let speak = () => {}
+    const deafMs = Math.min(heartbeatTicks * tickMs * random.between(2, 8), this.#electionMs / 2)
+    this.#schedule.after(deafMs, () => {
+      if (!this.#isOver) speak = this.#cut(others.map(({ id }) => [leader.id, id] as const))
+    })
+    const untilMs = this.#schedule.nowMs + 2 * this.#electionMs
+    const positionOf = ({ replica }: SimulatedMember) => replica?.position ?? null
+    const listen = () => {
+      const old = positionOf(leader)
+      const isSucceeded = ({ other }: { other: SimulatedMember }) => {
+        const position = positionOf(other)
+        return position !== null && old !== null && position.term > old.term && position.commit > old.commit + 1
+      }
+      const successors = hear.filter(isSucceeded)
+      const isPast = old?.role !== 'leader' || successors.length > 0 || this.#schedule.nowMs >= untilMs
+      if (!this.#isOver && !isPast) {
+        this.#schedule.after(tickMs, listen)
+        return
+      }
+      const waitMs = random.between(0, this.#electionMs / 2)
+      const newLeader = hear.find(({ other }) => positionOf(other)?.role === 'leader')
+      for (const way of hear) this.#schedule.after(way === newLeader ? waitMs + 4 * tickMs : waitMs, way.from)
+      this.#schedule.after(waitMs + 4 * tickMs, () => speak())
+    }
+    listen()
+  }
+
+  get #electionMs(): number {
+    return this.#cluster.config.replica.electionTicks * tickMs
+  }
+
+  #othersThan(member: SimulatedMember): SimulatedMember[] {
+    return this.#cluster.members.filter(other => other !== member)
+  }
+
+  #waysOf(id: MemberId): (readonly [MemberId, MemberId])[] {
+    return this.#cluster.members.flatMap(other =>
+      other.id === id ? [] : [[id, other.id] as const, [other.id, id] as const],
+    )
+  }
+
+  /** Nothing goes that way; returns what undoes it. */
+  #cut(ways: readonly (readonly [from: MemberId, to: MemberId])[]): () => void {
+    const { network } = this.#cluster
+    for (const [from, to] of ways) network.block(from, to)
+    return () => {
+      for (const [from, to] of ways) network.unblock(from, to)
+    }
+  }
+}
