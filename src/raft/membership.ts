@@ -108,8 +108,8 @@ export function initiateAutoLeave(raft: Raft, applied: Index): void {
   const { configuration } = raft.tracker
   if (!configuration.autoLeave || raft.role !== 'leader' || applied < raft.pendingConfIndex) return
   const message = newMessage('MsgProp', raft.id, raft.id, 0)
-  // Empty, and so never refused for its size. A transfer under way does refuse it: then the next applied entry tries again,
-  // here or at the new leader.
+  // Empty, and so never refused for its size. A transfer under way does refuse it: then it is tried again when that is given up,
+  // or by the new leader.
   message.entries = [{ term: 0, index: 0, type: 'confChangeV2', data: EMPTY_BYTES }]
   const result = raft.step(message)
   const text = formatConfiguration(configuration)

@@ -227,13 +227,19 @@ export class Raft {
     if (this.electionElapsed >= this.config.electionTicks) {
       this.electionElapsed = 0
       if (this.config.checkQuorum) this.step(newMessage('MsgCheckQuorum', this.id, this.id, 0))
-      // A transfer that takes longer than an election would is given up (thesis 3.10).
-      this.leadTransferee = NONE
+      this.#giveUpTransfer()
     }
     if (this.role === 'leader' && this.heartbeatElapsed >= this.config.heartbeatTicks) {
       this.heartbeatElapsed = 0
       this.step(newMessage('MsgBeat', this.id, this.id, 0))
     }
+  }
+
+  /** A transfer that takes longer than an election would (thesis 3.10). It has kept a joint configuration from being left. */
+  #giveUpTransfer(): void {
+    if (this.leadTransferee === NONE) return
+    this.leadTransferee = NONE
+    initiateAutoLeave(this, this.log.applied)
   }
 
   /** May campaign: a voter whose log is whole. */

@@ -197,6 +197,19 @@ describe('joint consensus (thesis 4.3)', () => {
     net.tick(2)
     expect(net.peer(2).confState).toMatchObject({ voters: [1, 2, 3, 4, 5], votersOutgoing: [] })
   })
+
+  test('one that a transfer kept from being left is left when the transfer is given up', () => {
+    const net = three()
+    for (const member of [4, 5]) net.addStranger(member)
+    net.isolate(3)
+    net.node(1).proposeConfChange({ transition: 'auto', changes: [add(4), add(5)], context: new Uint8Array(0) })
+    net.node(1).transferLeader(3)
+    net.settle()
+    net.tick(2, 1, 2, 4, 5)
+    expect(net.peer(1).confState.votersOutgoing).toEqual([1, 2, 3])
+    net.tick(10, 1, 2, 4, 5)
+    expect([net.leader, net.peer(1).confState.votersOutgoing]).toEqual([1, []])
+  })
 })
 
 describe('removal (thesis 4.2.2)', () => {
