@@ -151,11 +151,12 @@ export function encodePeerMessage(from: MemberId, to: MemberId, message: PeerMes
     }
     case 'gossip': {
       const { role, term, commit, applied } = message.position
-      const writer = begin(GOSSIP, from, to, 1 + 3 * integerBytes)
+      const writer = begin(GOSSIP, from, to, 1 + 4 * integerBytes)
       writer.u8(roleCodes[role])
       writer.integer(term)
       writer.integer(commit)
       writer.integer(applied)
+      writer.integer(message.commitTerm)
       return writer.finish()
     }
   }
@@ -209,6 +210,7 @@ function readPeerMessage(reader: ByteReader, type: number): PeerMessage {
       return {
         kind: 'gossip',
         position: { role, term: reader.integer(), commit: reader.integer(), applied: reader.integer() },
+        commitTerm: reader.integer(),
       }
     }
     case REMOVED:

@@ -146,7 +146,7 @@ export class RaftLog {
     this.#committed = index
   }
 
-  /** Leader: commits up to `index` if the entry there is of the leader's own `term` (paper 5.4.2, figure 8). */
+  /** Commits up to `index` if the entry there is of `term`: a leader's own (paper 5.4.2, figure 8), or what is known to be committed. */
   maybeCommit(index: Index, term: Term): boolean {
     if (index <= this.#committed || term === 0 || !this.matchTerm(index, term)) return false
     this.commitTo(index)

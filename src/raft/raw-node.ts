@@ -294,6 +294,19 @@ export class RawNode {
     return this.#raft.log.committed
   }
 
+  /** Of the entry at the commit index. */
+  get commitTerm(): Term {
+    return this.#raft.log.term(this.#raft.log.committed) ?? 0
+  }
+
+  /**
+   * Somebody says that the entry of this index and term is committed. If it is here, it is committed here, with all before it: logs that
+   * agree in one entry agree up to there (paper 5.3). A leader counts for itself.
+   */
+  learnCommit(index: Index, term: Term): void {
+    if (this.#raft.role !== 'leader' && index <= this.#raft.log.lastIndex) this.#raft.log.maybeCommit(index, term)
+  }
+
   get applied(): Index {
     return this.#raft.log.applied
   }

@@ -241,6 +241,7 @@ export class Replica {
         return
       case 'gossip':
         this.#roster.place(from, message.position)
+        this.#raft.learnCommit(message.position.commit, message.commitTerm)
         if (this.#isForgotten(from, message.position)) this.#send(from, { kind: 'removed', member: from })
         return
       case 'removed':
@@ -291,7 +292,7 @@ export class Replica {
   #peerUp(member: MemberId): void {
     this.#roster.up(member, this.#now)
     this.#membership.returned(member)
-    this.#send(member, { kind: 'gossip', position: this.#standing.position })
+    this.#tellPosition(member)
     this.#askToJoin()
     if (this.#raft.leader === NONE) this.#scheduleCampaign()
   }
@@ -418,8 +419,11 @@ export class Replica {
   }
 
   #gossip(): void {
-    const position = this.#standing.position
-    for (const member of this.#roster.connected) this.#send(member, { kind: 'gossip', position })
+    for (const member of this.#roster.connected) this.#tellPosition(member)
+  }
+
+  #tellPosition(to: MemberId): void {
+    this.#send(to, { kind: 'gossip', position: this.#standing.position, commitTerm: this.#raft.commitTerm })
   }
 
   /** A stranger asks whoever it is linked to; the request finds the leader from there. */

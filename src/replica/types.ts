@@ -34,8 +34,11 @@ export type PeerMessage =
    * `remove` forgets it (a member that goes for good). Told to everyone, for the leader to act on.
    */
   | { readonly kind: 'leave'; readonly member: MemberId; readonly fate: 'demote' | 'remove' }
-  /** Where the sender stands, for the observers of other members; nothing depends on it. */
-  | { readonly kind: 'gossip'; readonly position: Position }
+  /**
+   * Where the sender stands, for the observers of other members, and the term of the entry at its commit index: what is committed is so
+   * for everyone who has it.
+   */
+  | { readonly kind: 'gossip'; readonly position: Position; readonly commitTerm: Term }
   /** From the leader to a member that the cluster removed while it was away. */
   | { readonly kind: 'removed'; readonly member: MemberId }
 

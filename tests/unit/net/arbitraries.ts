@@ -95,6 +95,7 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
       commit: safeInteger,
       applied: safeInteger,
     }),
+    commitTerm: safeInteger,
   }),
 )
 

@@ -216,3 +216,25 @@ describe('a leader whose log holds its own removal', () => {
     expect(cluster.voters(1)).toEqual([2])
   })
 })
+
+describe('a voter that came back without what it was the last to know', () => {
+  test('is told by those it let go, whose votes it must not wait for, although their logs go on', () => {
+    const demotion = encodeConfChange({
+      transition: 'auto',
+      changes: [{ type: 'addLearner', member: 2 }],
+      context: EMPTY_BYTES,
+    })
+    const { install, ...founding } = foundingWrite(1)
+    if (install === null) throw new Error('a cluster begins with a snapshot')
+    const confState = { ...install.metadata.confState, voters: [1, 2] }
+    const both = { ...founding, install: { ...install, metadata: { ...install.metadata, confState } } }
+    const change = { term: 1, index: 2, type: 'confChangeV2', data: demotion } as const
+    const after = { term: 1, index: 3, type: 'normal', data: EMPTY_BYTES } as const
+    const cluster = new TestCluster()
+    // The leader committed the change alone, told the other, and lost the end of its log, and the commit index, in a crash.
+    cluster.open(1, { ...both, entries: [change] })
+    cluster.open(2, { ...both, entries: [change, after], hardState: { term: 1, vote: 1, commit: 2 } })
+    cluster.until('it leads', () => cluster.leader === 1)
+    expect(isAnswered(cluster, 1, 1)).toBe(true)
+  })
+})
