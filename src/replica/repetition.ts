@@ -1,14 +1,12 @@
 import type { PendingWrites } from './writes.ts'
 
 /**
- * When writes are proposed again. A proposal may have been lost on its way, or with a leader; it may also just be slow, behind what a
- * slow follower has yet to confirm, and then every copy makes it slower for all. So silence is taken for loss ever later.
+ * When writes are proposed again. A proposal may have been lost on its way, or with a leader, or refused by one that has its hands full.
+ * It may also just be slow, behind what a slow follower has yet to confirm, and then every copy makes it slower for all.
  */
 export class Repetition {
   readonly #writes: PendingWrites
   readonly #retryTicks: number
-  /** How often in a row silence was taken for loss, up to a bound. */
-  #silences = 0
   #gapAt: number | null = null
   #lastGapAt = Number.NEGATIVE_INFINITY
   /** Writes that were proposed more than once, since the member was opened. */
@@ -21,7 +19,6 @@ export class Repetition {
 
   /** What was proposed to another leader, or in another term, may be gone with it. */
   leaderChanged(): void {
-    this.#silences = 0
     this.#repeat()
   }
 
@@ -35,12 +32,13 @@ export class Repetition {
     this.#gapAt = now
   }
 
-  /** What a leader took in is in its log, and stays there for as long as it leads: `isLeading` needs no patience. */
+  /**
+   * Silence counts as loss, of each write after its own time: later ones, of which there may be no end, must not put it off. Not so for
+   * one that leads: what it took in is in its log, and stays there for as long as it does.
+   */
   tick(now: number, isLeading: boolean): void {
-    if (this.#writes.size === 0) this.#silences = 0
     const since = this.#writes.waitingSince
-    const isSilent = !isLeading && since !== null && now - since >= this.#retryTicks * 2 ** this.#silences
-    if (isSilent) this.#silences = Math.min(this.#silences + 1, silencesMax)
+    const isSilent = !isLeading && since !== null && now - since >= this.#retryTicks
     if (isSilent || (this.#gapAt !== null && now > this.#gapAt)) this.#repeat()
   }
 
@@ -49,6 +47,3 @@ export class Repetition {
     this.count += this.#writes.repropose()
   }
 }
-
-/** Sixteen seconds in a tab, between the last proposals of a write that nobody answers. */
-const silencesMax = 3

@@ -240,7 +240,7 @@ function drawReplicaOptions(random: Random, slow: boolean): ReplicaOptions {
     heartbeatTicks: random.integer(1, 3),
     appendBytesMax: random.pick([slow ? 8_000 : 300, 4_000, 256 * 1024] as const),
     inflightMessagesMax: random.pick([slow ? 16 : 1, 4, 256] as const),
-    uncommittedBytesMax: random.pick([2_000, 64 * 1024 * 1024] as const),
+    uncommittedBytesMax: random.pick([slow ? 20_000 : 2_000, 64 * 1024 * 1024] as const),
     retryTicks: random.integer(10, 40),
     gossipTicks: random.integer(10, 40),
     snapshotTicksMax: random.integer(20, 100),

@@ -28,17 +28,3 @@ test('a gap is listened to at once, and then not again before the copies had tim
   }
   expect(repeatedAt).toEqual([2, 2 + retryTicks])
 })
-
-test('once everything is answered, silence is short again', () => {
-  const writes = pendingWrite()
-  const repetition = new Repetition(writes, retryTicks)
-  for (let now = 1; now <= retryTicks; now += 1) repetition.tick(now, false)
-  expect(repetition.count).toBe(1)
-  writes.settle('c'.repeat(32), 1)
-  repetition.tick(retryTicks + 1, false)
-  const command = { clientId: 'c'.repeat(32), seq: 2, acked: 1, request: put('a', '2') }
-  writes.add(2, command, Uint8Array.of(2))
-  writes.markProposed(20)
-  for (let now = 20; now <= 20 + retryTicks; now += 1) repetition.tick(now, false)
-  expect(repetition.count).toBe(2)
-})
