@@ -67,6 +67,18 @@ export const raftMutants: readonly Mutant[] = [
       ),
   },
   {
+    name: 'voters compare the terms of logs and not their lengths',
+    install: () =>
+      replaceMethod(
+        RaftLog.prototype,
+        'isUpToDate',
+        () =>
+          function (this: RaftLog, _lastIndex, lastTerm) {
+            return lastTerm >= this.lastTerm
+          },
+      ),
+  },
+  {
     name: 'a new leader adds no entry of its own',
     install: () =>
       replaceMethod(
