@@ -42,7 +42,7 @@ export const tabFaultKinds = [
 export const diskFaultKinds = ['stall', 'slowDisk', 'full', 'writeError', 'crashTorn', 'corrupt', 'wipe'] as const
 
 /** What hits an election at its narrow places. */
-export const electionFaultKinds = ['crashVoters', 'deafHandOver', 'lateAnswers'] as const
+export const electionFaultKinds = ['crashVoters', 'deafHandOver', 'lateAnswers', 'longOldLog'] as const
 
 export type NetworkFaultKind = (typeof networkFaultKinds)[number]
 export type TabFaultKind = (typeof tabFaultKinds)[number]
@@ -200,7 +200,7 @@ function drawFaults(random: Random, faultyMs: number): SimulationConfig['faults'
   const share = random.pick([0.1, 0.3, 0.3, 0.6, 1] as const)
   const weights = Object.fromEntries(
     faultKinds.map(kind => {
-      const weight = random.integer(1, 3) * (rare[kind] ?? 1)
+      const weight = random.integer(1, 3) * (frequencies[kind] ?? 1)
       return [kind, random.chance(share) ? weight : 0]
     }),
   ) as Record<FaultKind, number>
@@ -219,8 +219,8 @@ export const faultKinds: readonly FaultKind[] = [
   ...electionFaultKinds,
 ]
 
-/** Faults that cost much time, or after which little else can happen. */
-const rare: Partial<Record<FaultKind, number>> = { crashAll: 0.3, sleepAll: 0.3, congestion: 0.5 }
+/** Less often, what costs much time or lets little else happen after it; more often, what seldom gets all that it needs. */
+const frequencies: Partial<Record<FaultKind, number>> = { crashAll: 0.3, sleepAll: 0.3, congestion: 0.5, longOldLog: 5 }
 
 const autoCompactions: Readonly<Record<AutoCompaction['kind'], AutoCompaction>> = {
   off: { kind: 'off' },

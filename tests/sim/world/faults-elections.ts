@@ -30,6 +30,9 @@ export class ElectionFaults {
       case 'lateAnswers':
         this.#lateAnswers(leader, random)
         return
+      case 'longOldLog':
+        this.#longOldLog(leader, random)
+        return
     }
   }
 
@@ -110,6 +113,43 @@ export class ElectionFaults {
     listen()
   }
 
+  /**
+   * The leader still hears what it is asked to write, and nobody hears it; then it hears nobody either. Another is elected, and cut
+   * off as soon as it has committed an entry of its own. The old leader comes back to the rest, with a log that may be longer than
+   * theirs, and older.
+   */
+  #longOldLog(leader: SimulatedMember, random: Random): void {
+    const others = this.#othersThan(leader)
+    if (others.length < 2) return
+    const speak = this.#cut(others.map(({ id }) => [leader.id, id] as const))
+    let hear = () => {}
+    let isBack = false
+    // Until then nobody campaigns: who is elected would tell the old leader what to replace.
+    this.#schedule.after(this.#electionMs * random.between(0.8, 0.95), () => {
+      if (!this.#isOver && !isBack) hear = this.#cut(others.map(({ id }) => [id, leader.id] as const))
+    })
+    const untilMs = this.#schedule.nowMs + 5 * this.#electionMs
+    const comeBack = () => {
+      const old = leader.replica?.position
+      const successor = others.find(({ replica }) => {
+        if (replica === null || old === undefined) return false
+        const { role, term, commit } = replica.position
+        return role === 'leader' && term > old.term && commit > old.commit
+      })
+      if (!this.#isOver && successor === undefined && this.#schedule.nowMs < untilMs) {
+        this.#schedule.after(electionLookMs, comeBack)
+        return
+      }
+      if (!this.#isOver && successor !== undefined) {
+        this.#schedule.after(5 * this.#electionMs, this.#cut(this.#waysOf(successor.id)))
+      }
+      isBack = true
+      speak()
+      hear()
+    }
+    comeBack()
+  }
+
   get #electionMs(): number {
     return this.#cluster.config.replica.electionTicks * tickMs
   }
@@ -133,3 +173,6 @@ export class ElectionFaults {
     }
   }
 }
+
+/** A new leader is caught with few entries of its own: it adds some with every round of messages. */
+const electionLookMs = 1
