@@ -14,6 +14,8 @@ export interface WriteOutcome {
 interface Issued {
   readonly write: WalWrite
   readonly outcome: WriteOutcome
+  /** To be called while it is under way. */
+  readonly interruption: (() => void) | null
 }
 
 /**
@@ -29,7 +31,7 @@ export class SimulatedDisk {
   #wal: MemoryWal | null = null
   /** Neither durable nor lost yet, oldest first. */
   #issued: Issued[] = []
-  #busyUntilMs = 0
+  #stalledUntilMs = 0
   /** Now and then, of its own accord: long enough for a leader to give up leadership. */
   #stalls = true
   #slowness: { readonly factor: number; readonly untilMs: number } = { factor: 1, untilMs: 0 }
@@ -74,20 +76,14 @@ export class SimulatedDisk {
     }
     // Completion is told through `outcome`, in virtual time; the promise's own would come in real time.
     this.#wal.append(write).catch(() => {})
-    this.#issued.push({ write, outcome })
-    const takesMs = this.#drawTime()
-    const { nowMs } = this.#schedule
-    this.#busyUntilMs = Math.max(this.#busyUntilMs, nowMs) + takesMs
-    this.#ifStillAlive(this.#busyUntilMs - nowMs, () => this.#finish(outcome))
-    const interruption = this.#interruption
-    if (interruption === null) return
+    this.#issued.push({ write, outcome, interruption: this.#interruption })
     this.#interruption = null
-    this.#ifStillAlive(this.#busyUntilMs - nowMs - this.#random.between(0, takesMs), interruption)
+    if (this.#issued.length === 1) this.#begin()
   }
 
-  /** What is issued in this time waits until its end before it is begun. */
+  /** Nothing is begun in this time. */
   stall(ms: number): void {
-    this.#busyUntilMs = Math.max(this.#busyUntilMs, this.#schedule.nowMs + ms)
+    this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#schedule.nowMs + ms)
   }
 
   /** Each write takes so many times as long. */
@@ -150,6 +146,17 @@ export class SimulatedDisk {
     this.#disk.erase()
   }
 
+  /** The oldest write, when the disk gets to it, takes as long as the disk then takes. */
+  #begin(): void {
+    const [oldest] = this.#issued
+    if (oldest === undefined) return
+    this.#ifStillAlive(Math.max(0, this.#stalledUntilMs - this.#schedule.nowMs), () => {
+      const takesMs = this.#drawTime()
+      if (oldest.interruption !== null) this.#ifStillAlive(this.#random.between(0, takesMs), oldest.interruption)
+      this.#ifStillAlive(takesMs, () => this.#finish(oldest.outcome))
+    })
+  }
+
   #drawTime(): number {
     const { latencyMs, stall } = this.#config
     const isSlow = this.#schedule.nowMs < this.#slowness.untilMs
@@ -164,6 +171,7 @@ export class SimulatedDisk {
     else if (this.#nextFails) this.#fail('FAILED')
     else {
       this.#complete(1)
+      this.#begin()
       outcome.done()
     }
   }
@@ -202,7 +210,7 @@ export class SimulatedDisk {
     this.#wal = null
     this.#refusal = null
     this.#life += 1
-    this.#busyUntilMs = 0
+    this.#stalledUntilMs = 0
     this.#interruption = null
   }
 }
