@@ -6,7 +6,8 @@ import { Violation } from '../violation.ts'
 
 /** What one member has in one life that may grow. */
 interface Held {
-  readonly writes: Set<RequestId>
+  /** How often each was asked for and not answered: under one name, an answer to the first time may cross with the second. */
+  readonly writes: Map<RequestId, number>
   readonly reads: Set<RequestId>
   /** Batches given and not yet taken, by watch. */
   readonly watches: Map<RequestId, number>
@@ -29,7 +30,7 @@ export class Bounds {
 
   started(member: MemberId): void {
     this.#held.set(member, {
-      writes: new Set(),
+      writes: new Map(),
       reads: new Set(),
       watches: new Map(),
       term: 0,
@@ -79,7 +80,8 @@ export class Bounds {
     if (input.kind === 'request') {
       const { kind } = input.request
       if (kind === 'watch') held.watches.set(input.id, 0)
-      else (kind === 'write' ? held.writes : held.reads).add(input.id)
+      else if (kind === 'write') held.writes.set(input.id, (held.writes.get(input.id) ?? 0) + 1)
+      else held.reads.add(input.id)
     } else if (input.kind === 'cancel') {
       // A write goes on.
       held.reads.delete(input.id)
@@ -92,7 +94,9 @@ export class Bounds {
 
   #gave(member: MemberId, held: Held, output: Output): void {
     if (output.kind === 'respond') {
-      held.writes.delete(output.id)
+      const asked = held.writes.get(output.id) ?? 0
+      if (asked > 1) held.writes.set(output.id, asked - 1)
+      else held.writes.delete(output.id)
       held.reads.delete(output.id)
       return
     }
