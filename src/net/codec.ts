@@ -22,7 +22,7 @@ import type { PeerMessage } from '../replica/types.ts'
  * A message's length is its envelope's business, see `frames.ts`. Decoded data are views of the bytes given.
  */
 
-export const WIRE_VERSION = 1
+export const WIRE_VERSION = 2
 /** Bounds a peer's name; ours are 32 hex digits. */
 export const peerNameBytesMax = 256
 

@@ -172,7 +172,7 @@ describe('bad bytes', () => {
   })
 
   test('another version is refused by name', () => {
-    expect(decodeLinkFrame(withByte(encodeRaft(append), 0, 2))).toEqual({ ok: false, reason: 'wire version 2' })
+    expect(decodeLinkFrame(withByte(encodeRaft(append), 0, 1))).toEqual({ ok: false, reason: 'wire version 1' })
   })
 
   test('codes that are not on the wire are refused', () => {
