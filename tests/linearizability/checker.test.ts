@@ -61,7 +61,7 @@ describe('the verdict is that of the definition', () => {
       else expect(kind).toBe(check(register, calls).kind)
     })
     fc.assert(judged, { numRuns: 500 })
-    expect(undecided).toBeGreaterThan(50)
+    expect(undecided).toBeGreaterThan(10)
   })
 })
 
