@@ -304,7 +304,7 @@ export class RawNode {
    * agree in one entry agree up to there (paper 5.3). A leader counts for itself.
    */
   learnCommit(index: Index, term: Term): void {
-    if (this.#raft.role !== 'leader' && index <= this.#raft.log.lastIndex) this.#raft.log.maybeCommit(index, term)
+    if (this.#raft.role !== 'leader') this.#raft.log.maybeCommit(index, term)
   }
 
   get applied(): Index {

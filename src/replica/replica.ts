@@ -70,7 +70,6 @@ export class Replica {
   #now = 0
   #lastLeader: MemberId = NONE
   #lastTerm = 0
-  /** A write was refused for want of its predecessor, so that is lost: all are proposed again, in order, before long. */
   #campaignAt: number | null = null
   #isAwake = false
   readonly #counts = { leaderChanges: 0, proposalsApplied: 0, snapshotsInstalled: 0 }
