@@ -48,12 +48,12 @@ export class ElectionFaults {
   #crashVoters(leader: SimulatedMember, random: Random): void {
     const voters = new Set<SimulatedMember>()
     const candidates = new Set<MemberId>()
-    const hearLeader = this.#cut(this.#waysOf(leader.id))
+    const hearLeader = this.#cluster.network.cut(this.#waysOf(leader.id))
     this.#cluster.voteTold = (voter, candidate) => {
       if (voter === leader || candidate === leader.id || !voter.isRunning || voter.isFrozen) return
       if (voters.size === 0) this.#schedule.after(this.#electionMs * random.between(1, 2.5), comeBack)
       if (!candidates.has(candidate)) {
-        const hearCandidate = this.#cut(this.#waysOf(candidate))
+        const hearCandidate = this.#cluster.network.cut(this.#waysOf(candidate))
         this.#schedule.after(4 * this.#electionMs, hearCandidate)
       }
       candidates.add(candidate)
@@ -74,7 +74,7 @@ export class ElectionFaults {
     const heir = random.pick(this.#othersThan(leader))
     if (heir === undefined) return
     leader.push({ kind: 'transfer', to: heir.id })
-    const hear = this.#cut(this.#othersThan(leader).map(({ id }) => [id, leader.id] as const))
+    const hear = this.#cluster.network.cut(this.#othersThan(leader).map(({ id }) => [id, leader.id] as const))
     this.#schedule.after(this.#electionMs * random.between(0.5, 2), hear)
   }
 
@@ -84,12 +84,12 @@ export class ElectionFaults {
    */
   #lateAnswers(leader: SimulatedMember, random: Random): void {
     const others = this.#othersThan(leader)
-    const hear = others.map(other => ({ other, from: this.#cut([[other.id, leader.id]]) }))
+    const hear = others.map(other => ({ other, from: this.#cluster.network.cut([[other.id, leader.id]]) }))
     const { heartbeatTicks } = this.#cluster.config.replica
     let speak = () => {}
     const deafMs = Math.min(heartbeatTicks * tickMs * random.between(2, 8), this.#electionMs / 2)
     this.#schedule.after(deafMs, () => {
-      if (!this.#isOver) speak = this.#cut(others.map(({ id }) => [leader.id, id] as const))
+      if (!this.#isOver) speak = this.#cluster.network.cut(others.map(({ id }) => [leader.id, id] as const))
     })
     const untilMs = this.#schedule.nowMs + 2 * this.#electionMs
     const positionOf = ({ replica }: SimulatedMember) => replica?.position ?? null
@@ -121,12 +121,12 @@ export class ElectionFaults {
   #longOldLog(leader: SimulatedMember, random: Random): void {
     const others = this.#othersThan(leader)
     if (others.length < 2) return
-    const speak = this.#cut(others.map(({ id }) => [leader.id, id] as const))
+    const speak = this.#cluster.network.cut(others.map(({ id }) => [leader.id, id] as const))
     let hear = () => {}
     let isBack = false
     // Until then nobody campaigns: who is elected would tell the old leader what to replace.
     this.#schedule.after(this.#electionMs * random.between(0.8, 0.95), () => {
-      if (!this.#isOver && !isBack) hear = this.#cut(others.map(({ id }) => [id, leader.id] as const))
+      if (!this.#isOver && !isBack) hear = this.#cluster.network.cut(others.map(({ id }) => [id, leader.id] as const))
     })
     const untilMs = this.#schedule.nowMs + 5 * this.#electionMs
     const comeBack = () => {
@@ -141,7 +141,7 @@ export class ElectionFaults {
         return
       }
       if (!this.#isOver && successor !== undefined) {
-        this.#schedule.after(5 * this.#electionMs, this.#cut(this.#waysOf(successor.id)))
+        this.#schedule.after(5 * this.#electionMs, this.#cluster.network.cut(this.#waysOf(successor.id)))
       }
       isBack = true
       speak()
@@ -162,15 +162,6 @@ export class ElectionFaults {
     return this.#cluster.members.flatMap(other =>
       other.id === id ? [] : [[id, other.id] as const, [other.id, id] as const],
     )
-  }
-
-  /** Nothing goes that way; returns what undoes it. */
-  #cut(ways: readonly (readonly [from: MemberId, to: MemberId])[]): () => void {
-    const { network } = this.#cluster
-    for (const [from, to] of ways) network.block(from, to)
-    return () => {
-      for (const [from, to] of ways) network.unblock(from, to)
-    }
   }
 }
 

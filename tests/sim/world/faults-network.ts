@@ -99,11 +99,7 @@ export class NetworkFaults {
   }
 
   #cut(ways: readonly Way[], lastsMs: number): void {
-    const { network } = this.#cluster
-    for (const [from, to] of ways) network.block(from.id, to.id)
-    this.#schedule.after(lastsMs, () => {
-      for (const [from, to] of ways) network.unblock(from.id, to.id)
-    })
+    this.#schedule.after(lastsMs, this.#cluster.network.cut(ways.map(([from, to]) => [from.id, to.id])))
   }
 
   /** Whoever leads is cut off, and who comes after it, too. */

@@ -109,12 +109,20 @@ export class Network {
     this.#setPaused(id, false)
   }
 
-  block(from: MemberId, to: MemberId): void {
+  /** Nothing goes those ways; returns what undoes it. */
+  cut(ways: readonly (readonly [from: MemberId, to: MemberId])[]): () => void {
+    for (const [from, to] of ways) this.#block(from, to)
+    return () => {
+      for (const [from, to] of ways) this.#unblock(from, to)
+    }
+  }
+
+  #block(from: MemberId, to: MemberId): void {
     this.#way(from, to).blocks += 1
     this.#pairChanged(from, to)
   }
 
-  unblock(from: MemberId, to: MemberId): void {
+  #unblock(from: MemberId, to: MemberId): void {
     const way = this.#way(from, to)
     // After `becomePerfect` there may be nothing left to undo.
     if (way.blocks === 0) return
