@@ -9,6 +9,15 @@ import { TestCluster } from './cluster.ts'
 
 const client = 'c'.repeat(32)
 
+/** The beginning of a log in which members 1 and 2 have a vote each. */
+function foundedByTwo(): WalWrite {
+  const { install, ...founding } = foundingWrite(1)
+  if (install === null) throw new Error('a cluster begins with a snapshot')
+  const { metadata } = install
+  const confState = { ...metadata.confState, voters: [1, 2] }
+  return { ...founding, install: { ...install, metadata: { ...metadata, confState } } }
+}
+
 function isAnswered(cluster: TestCluster, member: number, seq: number): boolean {
   const id = cluster.write(member, client, seq, put('a', String(seq)))
   return cluster.responses.get(id)?.ok === true
@@ -190,13 +199,8 @@ describe('a leader whose log holds its own removal', () => {
       changes: [{ type: 'removeMember', member: 1 }],
       context: EMPTY_BYTES,
     })
-    const { install, ...founding } = foundingWrite(1)
-    if (install === null) throw new Error('a cluster begins with a snapshot')
-    const { metadata } = install
-    const confState = { ...metadata.confState, voters: [1, 2] }
     const log: WalWrite = {
-      ...founding,
-      install: { ...install, metadata: { ...metadata, confState } },
+      ...foundedByTwo(),
       entries: [{ term: 1, index: 2, type: 'confChangeV2', data: removal }],
     }
     const cluster = new TestCluster()
@@ -224,10 +228,7 @@ describe('a voter that came back without what it was the last to know', () => {
       changes: [{ type: 'addLearner', member: 2 }],
       context: EMPTY_BYTES,
     })
-    const { install, ...founding } = foundingWrite(1)
-    if (install === null) throw new Error('a cluster begins with a snapshot')
-    const confState = { ...install.metadata.confState, voters: [1, 2] }
-    const both = { ...founding, install: { ...install, metadata: { ...install.metadata, confState } } }
+    const both = foundedByTwo()
     const change = { term: 1, index: 2, type: 'confChangeV2', data: demotion } as const
     const after = { term: 1, index: 3, type: 'normal', data: EMPTY_BYTES } as const
     const cluster = new TestCluster()
