@@ -4,11 +4,11 @@ import { withAbort } from './abortable.ts'
 import type { Offline } from './calls.ts'
 import { Connection } from './connection.ts'
 import { Database, type SignalingState } from './database.ts'
-import { farewell, holdDoor } from './door.ts'
 import { checkEnvironment, webRtcAvailable, webRtcMissing } from './environment.ts'
 import { aborted, FlotillaError } from './errors.ts'
 import { formatInvite, type Invite, newInvite, parseInvite, roomName } from './invite.ts'
 import { LastMember, tabStorage } from './last-member.ts'
+import { watchPageLife } from './page-life.ts'
 import { Observable } from './readable.ts'
 import { Supervisor } from './supervisor.ts'
 import type { WorkerHost } from './worker-host.ts'
@@ -105,22 +105,14 @@ function run(running: Running): Database {
     if (connection.failure !== null) end()
   })
 
-  const onPageHide = () => {
-    memory.release()
-    const door = supervisor.host?.door ?? null
-    const { writes, leases } = connection.counts
-    const { leave, holdMs } = farewell(connection.status.value ?? status, door !== null, writes + leases > 0)
-    if (leave) connection.leave()
-    holdDoor(door, holdMs)
-    network.bye()
-  }
-  const onPageShow = ({ persisted }: PageTransitionEvent) => {
-    // Back from the back/forward cache: this member has said its farewell and the cluster has gone on. What a reload does,
-    // resume it under the same name, is what is needed; patching up a page that left would be a second way to do it.
-    if (persisted) location.reload()
-  }
-  addEventListener('pagehide', onPageHide, { signal: page.signal })
-  addEventListener('pageshow', onPageShow, { signal: page.signal })
+  watchPageLife({
+    connection,
+    door: () => supervisor.host?.door ?? null,
+    status: () => connection.status.value ?? status,
+    release: () => memory.release(),
+    bye: () => network.bye(),
+    signal: page.signal,
+  })
 
   return new Database({
     connection,
