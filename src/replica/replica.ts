@@ -5,6 +5,7 @@ import type { ConfState, Entry, MemberId, Message, Snapshot } from '../raft/type
 import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE } from '../raft/types.ts'
 import { decodeCommand } from '../store/command-codec.ts'
 import { Applied } from './applied.ts'
+import { Campaign } from './campaign.ts'
 import { Clients } from './clients.ts'
 import { Departure } from './departure.ts'
 import { ReplicaLog } from './log.ts'
@@ -54,7 +55,6 @@ export interface ReplicaObserver {
 export class Replica {
   readonly member: MemberId
   readonly #options: ReplicaOptions
-  readonly #random: () => number
   readonly #raft: RawNode
   readonly #log: ReplicaLog
   readonly #applied: Applied
@@ -65,13 +65,12 @@ export class Replica {
   readonly #standing: Standing
   readonly #membership: MembershipDriver
   readonly #departure: Departure
+  readonly #campaign: Campaign
   readonly #observer: ReplicaObserver | undefined
   #out: Output[] = []
   #now = 0
   #lastLeader: MemberId = NONE
   #lastTerm = 0
-  #campaignAt: number | null = null
-  #isAwake = false
   readonly #counts = { leaderChanges: 0, proposalsApplied: 0, snapshotsInstalled: 0 }
 
   constructor(config: ReplicaConfig) {
@@ -79,7 +78,6 @@ export class Replica {
     const options = config.options ?? defaultReplicaOptions
     this.member = member
     this.#options = options
-    this.#random = random
     this.#observer = config.observer
     const emit = (output: Output) => this.#out.push(output)
     const applied = new Applied(recovered.snapshot)
@@ -120,6 +118,7 @@ export class Replica {
     this.#standing = new Standing(member, { raft: this.#raft, applied, roster: this.#roster, electionTicks })
     this.#membership = new MembershipDriver(this.#raft, this.#roster, member, options)
     this.#departure = new Departure(this.#raft, this.#membership, this.#roster, member, options.membership)
+    this.#campaign = new Campaign(this.#raft, this.#roster, member, random)
   }
 
   /** One turn: everything that happened since the last one, then all that follows from it. */
@@ -133,7 +132,7 @@ export class Replica {
     this.#upkeep.advance(ticks)
     this.#propose()
     this.#drainRaft()
-    this.#wake()
+    if (this.#campaign.wake(this.#applied.confState)) this.#drainRaft()
     if (this.#membership.drive(this.#applied.confState, this.#applied.index, this.#now)) this.#drainRaft()
     if (this.#departure.pursue(this.#applied.confState, this.#now, this.#out)) this.#drainRaft()
     this.#upkeep.leases.follow()
@@ -149,15 +148,6 @@ export class Replica {
     // Its first entry applied, a new leader knows all that was decided before it: every keepalive that anyone was told of.
     if (this.#raft.role !== 'leader' || this.#applied.term !== this.#raft.term) return
     this.#upkeep.lead(data => this.#raft.propose(data) === 'ok')
-    this.#drainRaft()
-  }
-
-  /** Once, when all that was known to be committed is applied: the only voter has nobody to wait for. */
-  #wake(): void {
-    if (this.#isAwake) return
-    this.#isAwake = true
-    if (!isSoleVoter(this.#applied.confState, this.member)) return
-    this.#raft.campaign()
     this.#drainRaft()
   }
 
@@ -213,10 +203,7 @@ export class Replica {
     this.#raft.tick()
     this.#clients.reads.tick(this.#options.retryTicks)
     this.#repetition.tick(this.#now, this.#raft.role === 'leader')
-    if (this.#campaignAt !== null && this.#now >= this.#campaignAt) {
-      this.#campaignAt = null
-      if (this.#raft.leader === NONE) this.#raft.campaign()
-    }
+    this.#campaign.tick(this.#now)
     this.#membership.tick(this.#now)
     if (this.#now % this.#options.gossipTicks === 0) {
       this.#gossip()
@@ -293,25 +280,16 @@ export class Replica {
     this.#membership.returned(member)
     this.#tellPosition(member)
     this.#askToJoin()
-    if (this.#raft.leader === NONE) this.#scheduleCampaign()
+    if (this.#raft.leader === NONE) this.#campaign.soon(this.#applied.confState, this.#now)
   }
 
   #peerDown(member: MemberId): void {
     this.#roster.down(member)
     this.#raft.reportUnreachable(member)
     if (this.#raft.leader === member) {
-      // No need to wait for the timeout: the pre-vote asks the others whether they have lost it too.
       this.#raft.forgetLeader()
-      this.#scheduleCampaign()
+      this.#campaign.soon(this.#applied.confState, this.#now)
     }
-  }
-
-  /** A pre-vote soon, at a moment of chance so that not all ask at once; the election timeout remains as the fallback. */
-  #scheduleCampaign(): void {
-    const { voters } = this.#applied.confState
-    const reachable = voters.filter(voter => voter === this.member || this.#roster.connected.has(voter))
-    if (!voters.includes(this.member) || reachable.length <= voters.length / 2) return
-    this.#campaignAt ??= this.#now + 1 + Math.floor(this.#random() * campaignSpreadTicks)
   }
 
   #propose(): void {
@@ -476,11 +454,4 @@ export class Replica {
   get stateHash(): number {
     return this.#applied.store.hash
   }
-}
-
-/** Pre-votes after a lost connection are spread over this many ticks. */
-const campaignSpreadTicks = 4
-
-function isSoleVoter({ voters, votersOutgoing }: ConfState, member: MemberId): boolean {
-  return voters.length === 1 && voters[0] === member && votersOutgoing.length === 0
 }

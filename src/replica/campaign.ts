@@ -1,0 +1,52 @@
+import type { RawNode } from '../raft/raw-node.ts'
+import { type ConfState, type MemberId, NONE } from '../raft/types.ts'
+import type { Roster } from './roster.ts'
+
+/**
+ * When a member asks for votes before raft's election timeout is over: because there is nobody to wait for, or because it knows from
+ * its links that the leader is gone. The timeout remains as the fallback.
+ */
+export class Campaign {
+  readonly #raft: RawNode
+  readonly #roster: Roster
+  readonly #self: MemberId
+  readonly #random: () => number
+  #at: number | null = null
+  #isAwake = false
+
+  constructor(raft: RawNode, roster: Roster, self: MemberId, random: () => number) {
+    this.#raft = raft
+    this.#roster = roster
+    this.#self = self
+    this.#random = random
+  }
+
+  /** Once, when all that was known to be committed is applied. Returns true if raft has something to do for it. */
+  wake(confState: ConfState): boolean {
+    if (this.#isAwake) return false
+    this.#isAwake = true
+    if (!isSoleVoter(confState, this.#self)) return false
+    this.#raft.campaign()
+    return true
+  }
+
+  /** A pre-vote soon, at a moment of chance so that not all ask at once: it asks the others whether they have lost the leader, too. */
+  soon({ voters }: ConfState, now: number): void {
+    const reachable = voters.filter(voter => voter === this.#self || this.#roster.connected.has(voter))
+    if (!voters.includes(this.#self) || reachable.length <= voters.length / 2) return
+    this.#at ??= now + 1 + Math.floor(this.#random() * spreadTicks)
+  }
+
+  tick(now: number): void {
+    if (this.#at === null || now < this.#at) return
+    this.#at = null
+    if (this.#raft.leader === NONE) this.#raft.campaign()
+  }
+}
+
+/** Pre-votes after a lost connection are spread over this many ticks. */
+const spreadTicks = 4
+
+function isSoleVoter({ voters, votersOutgoing }: ConfState, member: MemberId): boolean {
+  return voters.length === 1 && voters[0] === member && votersOutgoing.length === 0
+}
