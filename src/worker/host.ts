@@ -3,19 +3,23 @@ import type { MemberId } from '../raft/types.ts'
 import { type Output, type PeerMessage, WalError } from '../replica/types.ts'
 import { startClock } from './clock.ts'
 import type { HostedMember } from './hosted-member.ts'
-import type { Identity } from './identity.ts'
 import { RoundTrips, renderMetrics } from './metrics.ts'
-import { bequeath, claimMembers, HostFailure, newMember, resume } from './opening.ts'
+import { bequeath, claimMembers, HostFailure, newMember } from './opening.ts'
+import { Orphans } from './orphans.ts'
 import { PageClient } from './page-client.ts'
 import type { FromHost, HostControl, HostErrorCode, HostStatus, OpenOptions, OpenResult, ToHost } from './protocol.ts'
-import { Siblings } from './siblings.ts'
 import { StatusPost } from './status-post.ts'
 import { Turns } from './turns.ts'
-import { isInformed, votersKnown } from './votes.ts'
 
 type Phase =
   | { readonly phase: 'closed' }
-  | { readonly phase: 'open'; readonly primary: HostedMember; readonly page: PageClient; readonly clusterId: string }
+  | {
+      readonly phase: 'open'
+      readonly clusterId: string
+      readonly primary: HostedMember
+      readonly page: PageClient
+      readonly orphans: Orphans
+    }
   | {
       readonly phase: 'failed'
       readonly code: HostErrorCode
@@ -41,11 +45,6 @@ export class Host implements HostControl {
   readonly #status = new StatusPost(() => this.#postStatus())
   readonly #members = new Map<MemberId, HostedMember>()
   readonly #linked = new Set<MemberId>()
-  /** Hosted until they have given up their vote, and then left to whoever opens them again. */
-  readonly #lent = new Set<HostedMember>()
-  /** Voters looked for in this browser since a leader was last heard. */
-  readonly #sought = new Set<MemberId>()
-  #siblings: Siblings | null = null
   #phase: Phase = { phase: 'closed' }
   #stopClock: () => void = () => {}
   #onAllLeft: () => void = () => {}
@@ -66,7 +65,7 @@ export class Host implements HostControl {
       onUp: member => {
         this.#linked.add(member)
         if (this.#members.has(member)) return
-        this.#siblings?.heard(member)
+        if (this.#phase.phase === 'open') this.#phase.orphans.heard(member)
         for (const hosted of this.#members.values()) this.#push(hosted, { kind: 'peerUp', member })
       },
       onDown: member => {
@@ -86,20 +85,30 @@ export class Host implements HostControl {
   async open(options: OpenOptions): Promise<OpenResult> {
     try {
       const { members, held } = await claimMembers(options)
-      const [first, ...orphans] = members
-      const primary = first ?? (await newMember(options.clusterId, 'join'))
+      const { clusterId } = options
+      const [first, ...others] = members
+      const primary = first ?? (await newMember(clusterId, 'join'))
       const page = new PageClient({
         post: this.#post,
         push: input => this.#push(primary, input),
         store: primary.outbox,
         onFailure: error => this.#fail(primary, error),
       })
-      this.#phase = { phase: 'open', primary, page, clusterId: options.clusterId }
+      const orphans = new Orphans({
+        clusterId,
+        primary,
+        has: member => this.#members.has(member),
+        moveIn: member => this.#host(member),
+        moveOut: member => this.#moveOut(member),
+        push: (member, input) => this.#push(member, input),
+        inherit: entries => page.adopt(entries),
+        onChange: () => this.#status.due(),
+      })
+      this.#phase = { phase: 'open', clusterId, primary, page, orphans }
       this.#host(primary)
       page.quorum = primary.replica.status().quorum
-      for (const orphan of orphans) this.#lend(orphan)
-      this.#siblings = new Siblings(options.clusterId, identity => this.#orphaned(identity))
-      for (const member of [...held, ...this.#linked]) if (!this.#members.has(member)) this.#siblings.heard(member)
+      for (const other of others) orphans.lend(other)
+      for (const member of [...held, ...this.#linked]) orphans.heard(member)
       this.#stopClock = startClock(
         ticks => {
           this.#pushToAll(Array.from({ length: ticks }, () => ({ kind: 'tick' })))
@@ -214,7 +223,7 @@ export class Host implements HostControl {
     this.#links.flush()
     for (const begin of this.#writes.splice(0)) begin()
     phase.page.endTurn()
-    this.#letGoOfVoteless(phase.primary)
+    phase.orphans.letGoOfVoteless()
   }
 
   #carryOut(page: PageClient, member: HostedMember, output: Output): void {
@@ -241,7 +250,7 @@ export class Host implements HostControl {
         const { member: id, quorum } = member.replica.status()
         if (this.#phase.phase === 'open') {
           if (id === this.#phase.primary.id) page.quorum = quorum
-          this.#seekVotes(this.#phase.primary)
+          this.#phase.orphans.seekVotes()
         }
         this.#status.due()
         return
@@ -274,86 +283,8 @@ export class Host implements HostControl {
     })
   }
 
-  /**
-   * A sibling's tab is gone, and this worker was handed its member. With its vote handed over it is nobody's business until its tab
-   * comes back. A tab that crashed, or had no time, left a vote that others may depend on: it gets a voice here
-   * until the vote is given up. A tab too new to know who votes takes every member for a voter.
-   */
-  async #orphaned(identity: Identity): Promise<void> {
-    const phase = this.#phase
-    if (phase.phase !== 'open' || !(this.#votersKnown(phase.primary)?.has(identity.member) ?? true)) {
-      identity.release()
-      return
-    }
-    try {
-      const member = await resume(phase.clusterId, identity)
-      if (this.#phase !== phase) return await member.close()
-      this.#lend(member)
-    } catch {
-      // A log that cannot be opened gives nobody a voice.
-    }
-  }
-
-  /**
-   * Without a leader no vote is replaced, so every one counts. One whose tab went when nobody here knew of it is found when
-   * somebody comes to know: each is looked for once, and then its lock is queued for.
-   */
-  #seekVotes(primary: HostedMember): void {
-    if (primary.replica.hasQuorum) {
-      this.#sought.clear()
-      return
-    }
-    for (const voter of this.#votersKnown(primary) ?? []) {
-      if (this.#members.has(voter) || this.#sought.has(voter)) continue
-      this.#sought.add(voter)
-      this.#siblings?.heard(voter)
-    }
-  }
-
-  #votersKnown(primary: HostedMember): ReadonlySet<MemberId> | null {
-    return votersKnown(
-      primary.replica.status(),
-      [...this.#lent].map(({ replica }) => replica.status()),
-    )
-  }
-
-  #lend(member: HostedMember): void {
-    this.#lent.add(member)
-    this.#host(member)
-    this.#push(member, { kind: 'leave', fate: 'demote' })
-    this.#status.due()
-    this.#takeOverOutbox(member)
-  }
-
-  /** What an orphan's page was not answered is sent from here. Should both keep it for a while, it happens once all the same. */
-  #takeOverOutbox({ outbox }: HostedMember): void {
-    if (this.#phase.phase !== 'open' || outbox.recovered.length === 0) return
-    this.#phase.page
-      .adopt(outbox.recovered)
-      .then(() => outbox.change({ added: [], removed: outbox.recovered }))
-      .catch(() => {})
-  }
-
-  /**
-   * Whether a lent member still has a vote is for the cluster to say, and for those who know at least as much as it does: its own log
-   * may end before the entry that made it a voter. It then stays in the cluster, out of reach, until a tab opens it again.
-   */
-  #letGoOfVoteless(primary: HostedMember): void {
-    if (this.#lent.size === 0) return
-    const status = primary.replica.status()
-    if (!isInformed(status)) return
-    const voters = this.#votersKnown(primary)
-    for (const member of this.#lent) {
-      if (voters?.has(member.id) || member.replica.status().commit > status.applied) continue
-      this.#moveOut(member)
-      member.close().catch(() => {})
-      this.#status.due()
-    }
-  }
-
   #moveOut(member: HostedMember): void {
     this.#members.delete(member.id)
-    this.#lent.delete(member)
     this.#links.setMembers([...this.#members.keys()])
     if (this.#linked.has(member.id)) return
     for (const other of this.#members.values()) this.#push(other, { kind: 'peerDown', member: member.id })
@@ -362,9 +293,7 @@ export class Host implements HostControl {
   #removed(member: HostedMember): void {
     if (this.#phase.phase !== 'open') return
     if (member !== this.#phase.primary) {
-      this.#moveOut(member)
-      // A failure to delete the log leaves an orphan, which is told the same when a tab opens it.
-      member.destroy().catch(() => {})
+      this.#phase.orphans.removed(member)
       return
     }
     const { clusterId, page } = this.#phase
@@ -386,8 +315,7 @@ export class Host implements HostControl {
   #fail(member: HostedMember, error: unknown): void {
     if (this.#phase.phase !== 'open') return
     if (member !== this.#phase.primary) {
-      // An orphan that cannot go on is no worse than one nobody adopted.
-      this.#moveOut(member)
+      this.#phase.orphans.failed(member)
       return
     }
     this.#stop({ phase: 'failed', ...failureOf(error), successor: null })
@@ -396,7 +324,7 @@ export class Host implements HostControl {
 
   #stop(phase: Exclude<Phase, { phase: 'open' }>): void {
     this.#stopClock()
-    this.#siblings?.stop()
+    if (this.#phase.phase === 'open') this.#phase.orphans.stop()
     this.#turns.stop()
     this.#status.stop()
     this.#links.bye()
