@@ -129,6 +129,14 @@ export class Leases {
     this.#changed.add(lease)
   }
 
+  /** The same leases, with all their time and nothing attached yet. */
+  renewed(): Leases {
+    const renewed = new Leases()
+    renewed.restoreEnded(this.#endedRenewals)
+    for (const state of this.states()) renewed.restore({ ...state, remainingSeconds: state.ttlSeconds })
+    return renewed
+  }
+
   /** Those of another state, which this one replaces, count as changed: they may have ended. */
   replaces(others: Leases): void {
     for (const lease of others.#leases.keys()) this.#changed.add(lease)

@@ -1,5 +1,5 @@
 import { Writer } from './binary.ts'
-import { EMPTY_BYTES } from './bytes.ts'
+import { EMPTY_BYTES, EVERY_KEY } from './bytes.ts'
 import type { ChangeId, Slot } from './change-log.ts'
 import { writeClientId } from './command-codec.ts'
 import type { Leases } from './leases.ts'
@@ -54,6 +54,9 @@ export class SnapshotWriter {
   readonly #numbers = new KeyNumbers()
   #writer = new Writer(PIECE_BYTES)
   #phase: Phase = { kind: 'keys', after: '' }
+  /** Keys and changes looked at, and how many there are. */
+  #seen = 0
+  readonly #total: number
 
   constructor({ mvcc, leases, sessions, hash }: StoreState) {
     this.#mvcc = mvcc
@@ -62,12 +65,23 @@ export class SnapshotWriter {
     this.#compactRevision = mvcc.compactRevision
     this.#start = mvcc.log.firstAtOrAfter(Math.max(mvcc.compactRevision, FIRST_REVISION + 1))
     this.#end = mvcc.log.end
+    this.#total = mvcc.count(EVERY_KEY, 0) + this.#end - this.#start
     this.#writer.byte(FORMAT)
     this.#writer.uint(mvcc.revision)
     this.#writer.int(mvcc.compactRevision)
     this.#writer.uint32(hash)
     writeLeases(this.#writer, leases)
     writeSessions(this.#writer, sessions)
+  }
+
+  /** What it is a snapshot of. */
+  get revision(): Revision {
+    return this.#revision
+  }
+
+  /** How much of it is done, from 0 to 1, roughly. */
+  get progress(): number {
+    return this.#total === 0 ? 1 : Math.min(1, this.#seen / this.#total)
   }
 
   /** Encodes up to about `changesMax` more keys and changes. Returns the whole, in a buffer of its own, when it is done. */
@@ -111,6 +125,7 @@ export class SnapshotWriter {
       this.#writer.byte(KEY_TAGS.end)
       this.#phase = { kind: 'changes', next: this.#start }
     }
+    this.#seen += page.length
     return page.length
   }
 
@@ -148,6 +163,7 @@ export class SnapshotWriter {
       this.#writeChange(id)
     }
     if (end === this.#end) this.#phase = this.#endPieces()
+    this.#seen += end - first
     return end - first
   }
 

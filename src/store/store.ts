@@ -82,6 +82,25 @@ export class Store {
   }
 
   /**
+   * The same for a file, which another cluster may begin with. Leases have all their time in it: nobody knows when that will be. The
+   * clients' sessions are left out: no client of this cluster writes to the other under its old name, and results that are
+   * remembered may hold values that were deleted since.
+   */
+  beginExport(): SnapshotWriter {
+    const leases = this.#leases.renewed()
+    return new SnapshotWriter({ mvcc: this.#mvcc, leases, sessions: new Sessions(this.#options), hash: this.#hash })
+  }
+
+  /**
+   * The same for the cluster that takes this one's place. Leases have all their time, and sessions are kept: writes that were not
+   * answered are sent again there, under the numbers they had.
+   */
+  beginSuccession(): SnapshotWriter {
+    const leases = this.#leases.renewed()
+    return new SnapshotWriter({ mvcc: this.#mvcc, leases, sessions: this.#sessions, hash: this.#hash })
+  }
+
+  /**
    * Lets go of the memory of up to `changesMax` changes that compaction made unreachable; true while there is more. Member-local:
    * nothing that can be read, watched, saved or hashed depends on how often it was called.
    */

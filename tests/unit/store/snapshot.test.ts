@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Writer as BinaryWriter, DecodeError } from '../../../src/store/binary.ts'
 import { decodeCommand } from '../../../src/store/command-codec.ts'
 import { HASH_SEED, mixBytes } from '../../../src/store/hash.ts'
+import type { SnapshotWriter } from '../../../src/store/snapshot.ts'
 import { Store } from '../../../src/store/store.ts'
 import type { Command, SystemCommand } from '../../../src/store/types.ts'
 import { compactRequest, leaseRequest, rangeRequest, systemCommand, writeRequest } from './arbitraries.ts'
@@ -56,6 +57,43 @@ function sampleStore(): Store {
   store.applySystem(checkpoint(3, 1, 9))
   return store
 }
+
+function whole(writer: SnapshotWriter): Uint8Array {
+  for (;;) {
+    const bytes = writer.step(Number.MAX_SAFE_INTEGER)
+    if (bytes !== null) return bytes
+  }
+}
+
+test('an export and a succession hold the same data, with all their time in the leases; only a succession knows who wrote', () => {
+  const store = sampleStore()
+  expect(store.lease(3)?.remainingSeconds).toBe(9)
+  const exported = Store.restore(whole(store.beginExport()))
+  const successor = Store.restore(whole(store.beginSuccession()))
+  for (const copy of [exported, successor]) {
+    expect(copy.revision).toBe(store.revision)
+    expect(copy.hashKv(0)).toEqual(store.hashKv(0))
+    expect(copy.lease(3)).toEqual({ ...store.lease(3), remainingSeconds: store.lease(3)?.ttlSeconds })
+    expect(copy.leaseKeys(3)).toEqual(store.leaseKeys(3))
+  }
+  expect(store.resultOf(clientId(1), 5)).toMatchObject({ ok: true })
+  expect(exported.resultOf(clientId(1), 5)).toBe('unknown')
+  expect(successor.resultOf(clientId(1), 5)).toEqual(store.resultOf(clientId(1), 5))
+})
+
+test('a snapshot being made knows how much of it is done', () => {
+  const store = new Store()
+  const writer = new Writer(store)
+  for (let i = 0; i < 100; i++) writer.ok(put(`k${i}`, 'v'))
+  const snapshot = store.beginSnapshot()
+  const seen = [snapshot.progress]
+  while (snapshot.step(10) === null) seen.push(snapshot.progress)
+  expect(seen[0]).toBe(0)
+  expect(seen).toEqual([...seen].sort((a, b) => a - b))
+  expect(new Set(seen).size).toBeGreaterThan(10)
+  expect(snapshot.progress).toBe(1)
+  expect(snapshot.revision).toBe(store.revision)
+})
 
 test('the same log makes the same results, hash and snapshot, byte by byte', () => {
   fc.assert(
