@@ -104,6 +104,8 @@ export class Member {
       case 'statusChanged':
         this.#around.statusChanged()
         return
+      case 'event':
+        return
       case 'left':
       case 'removed':
         throw new Error(`assertion failed: nobody asked member ${this.id} to go, yet it ${output.kind}`)

@@ -17,6 +17,7 @@ import {
   withUnknownOutcome,
 } from './calls.ts'
 import { aborted, type FlotillaError } from './errors.ts'
+import { type DatabaseEvent, EventLog } from './events.ts'
 import { type PendingWrite, type SettledWrite, writeBytes } from './pending.ts'
 import { Observable, type Readable } from './readable.ts'
 import { Writes } from './writes.ts'
@@ -64,6 +65,7 @@ export class Connection {
   readonly #offline: Offline
   readonly #status: Observable<HostStatus | null> = new Observable<HostStatus | null>(null)
   readonly #writes = new Writes()
+  readonly #events = new EventLog()
   #post: ((message: ToHost) => void) | null = null
   #nextId: RequestId = 1
   /** Asked for and not yet sent, in the order of the calls. */
@@ -95,6 +97,11 @@ export class Connection {
   /** What became of the writes of earlier lives: the latest `settledWritesMax`, in the order they were answered. */
   get settled(): Readable<readonly SettledWrite[]> & { readonly value: readonly SettledWrite[] } {
     return this.#writes.settled
+  }
+
+  /** What happened, the latest `eventsMax`, the oldest first. */
+  get events(): Readable<readonly DatabaseEvent[]> & { readonly value: readonly DatabaseEvent[] } {
+    return this.#events.latest
   }
 
   /** What a page has under way, for `metrics()`. */
@@ -222,6 +229,9 @@ export class Connection {
       case 'status':
         this.#status.set(message.status)
         if (!this.#hasQuorum) this.#writes.failUnqueued(call => this.#withdraw(call))
+        break
+      case 'events':
+        this.#events.add(message.events)
         break
       case 'leaseKept': {
         const kept = this.#leases.get(message.lease)

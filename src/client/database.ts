@@ -4,6 +4,7 @@ import type { HostStatus } from '../worker/protocol.ts'
 import { text } from './codec.ts'
 import type { Connection, WriteOptions } from './connection.ts'
 import { FlotillaError } from './errors.ts'
+import type { DatabaseEvent } from './events.ts'
 import { KeySpace } from './keyspace.ts'
 import { attachLease, grantLease, type Lease } from './lease.ts'
 import { type Abortable, type Consistency, Namespace } from './namespace.ts'
@@ -129,6 +130,14 @@ export class Database extends Namespace<string> implements AsyncDisposable {
    */
   get settled(): Readable<readonly SettledWrite[]> {
     return this.#connection.settled
+  }
+
+  /**
+   * What this tab saw happen to the cluster since it was opened (who joined, voted, led, was let go, and why), the latest 512, the
+   * oldest first. A Svelte store.
+   */
+  get events(): Readable<readonly DatabaseEvent[]> {
+    return this.#connection.events
   }
 
   /** Prometheus text: this tab's member, its log, its links and its page, with etcd's names where etcd counts the same. */

@@ -1,8 +1,17 @@
 /** The package's public face. */
 export type { MemberId, Role } from '../raft/types.ts'
-export type { MemberState, MemberStatus, Position, ReplicaStatus } from '../replica/types.ts'
+export type {
+  ClusterEvent,
+  MemberState,
+  MemberStatus,
+  MembershipChange,
+  MembershipReason,
+  Position,
+  ReplicaStatus,
+  WithheldBecause,
+} from '../replica/types.ts'
 export type { Header, LeaseId, Revision, WriteRequest, WriteResponse } from '../store/types.ts'
-export type { HostStatus, LinkKind, LinkStatus } from '../worker/protocol.ts'
+export type { HostStatus, LinkKind, LinkStatus, MembershipOptions, TabEvent } from '../worker/protocol.ts'
 export type { Isolation } from './attempt.ts'
 export type { Offline } from './calls.ts'
 export { bytes, type Codec, json, text } from './codec.ts'
@@ -12,6 +21,7 @@ export type { WriteOptions } from './connection.ts'
 export type { Database, DatabaseStatus, SignalingState } from './database.ts'
 export type { Election, Seat } from './election.ts'
 export { type ErrorCode, FlotillaError, type Outcome } from './errors.ts'
+export type { DatabaseEvent } from './events.ts'
 export { type Invite, parseInvite } from './invite.ts'
 export type { KeyValue, KeyVersion } from './keyspace.ts'
 export type { Lease, TimeToLive, TimeToLiveOptions } from './lease.ts'

@@ -1,5 +1,5 @@
 import { Mesh, type MeshOptions, type MeshStatus } from '../net/page/mesh.ts'
-import type { HostStatus } from '../worker/protocol.ts'
+import type { HostStatus, MembershipOptions } from '../worker/protocol.ts'
 import { withAbort } from './abortable.ts'
 import type { Offline } from './calls.ts'
 import { Connection } from './connection.ts'
@@ -8,6 +8,7 @@ import { checkEnvironment, webRtcAvailable, webRtcMissing } from './environment.
 import { aborted, FlotillaError } from './errors.ts'
 import { formatInvite, type Invite, newInvite, parseInvite, roomName } from './invite.ts'
 import { LastMember, tabStorage } from './last-member.ts'
+import { membershipOptions } from './membership.ts'
 import { watchPageLife } from './page-life.ts'
 import { Observable } from './readable.ts'
 import { Supervisor } from './supervisor.ts'
@@ -28,6 +29,11 @@ export interface CreateOptions {
    * given. A tab that closes lets go at once.
    */
   readonly sessionTtlSeconds?: number
+  /**
+   * By what the cluster decides who is a member and who votes. Those of the leader count, so give all tabs the same. Errors:
+   * `INVALID_ARGUMENT`, if they do not go together.
+   */
+  readonly membership?: Partial<MembershipOptions>
   /** Gives up opening. Has no effect afterwards. */
   readonly signal?: AbortSignal
 }
@@ -61,13 +67,14 @@ async function start(mode: 'create' | 'open', invite: Invite, options: CreateOpt
   if (signal?.aborted) throw aborted(signal, 'definite')
   checkEnvironment()
   const signalingUrl = webSocketAddress(options.signaling)
+  const membership = membershipOptions(options.membership)
   const room = await roomName(invite)
   const connection = new Connection({ offline: options.offline ?? 'queue' })
   const memory = new LastMember(tabStorage(), invite.clusterId)
   const signaling = new Observable<SignalingState>(webRtcAvailable() ? 'connecting' : 'unavailable')
   const network = new Network(signaling, { signalingUrl, room, iceServers: options.iceServers ?? [] })
   const onHost = (host: WorkerHost) => network.connect(host)
-  const supervisor = new Supervisor({ connection, memory, clusterId: invite.clusterId, onHost })
+  const supervisor = new Supervisor({ connection, memory, membership, clusterId: invite.clusterId, onHost })
   try {
     const status = await withAbort(supervisor.open(mode), signal)
     if (status.replica.state === 'joining' && !webRtcAvailable()) throw webRtcMissing()

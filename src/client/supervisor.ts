@@ -1,5 +1,5 @@
 import type { MemberId } from '../raft/types.ts'
-import type { FromHost, HostStatus } from '../worker/protocol.ts'
+import type { FromHost, HostStatus, MembershipOptions } from '../worker/protocol.ts'
 import type { Connection } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import type { LastMember } from './last-member.ts'
@@ -16,6 +16,7 @@ export interface SupervisorOptions {
   readonly connection: Connection
   readonly clusterId: string
   readonly memory: LastMember
+  readonly membership: MembershipOptions
   /** A member runs in this worker, the first one or another: it needs a way to its peers. */
   readonly onHost: (host: WorkerHost) => void
   readonly start?: Start
@@ -60,12 +61,12 @@ export class Supervisor {
   }
 
   async #run(mode: 'create' | 'open', lastMember: MemberId | null, lastMemberReleased: boolean): Promise<HostStatus> {
-    const { connection, clusterId, memory, onHost } = this.#options
+    const { connection, clusterId, memory, membership, onHost } = this.#options
     const host = this.#start(message => {
       if (host === this.#host) this.#receive(message)
     })
     this.#host = host
-    const opening = host.control.open({ clusterId, mode, lastMember, lastMemberReleased })
+    const opening = host.control.open({ clusterId, mode, lastMember, lastMemberReleased, membership })
     const opened = await Promise.race([opening, host.ended])
     if (!opened.ok) throw new FlotillaError(opened.code, opened.message)
     const status = await Promise.race([host.control.status(), host.ended])

@@ -82,6 +82,62 @@ export type Output =
   | { readonly kind: 'left' }
   /** The cluster has removed this member for good; its log can be deleted. */
   | { readonly kind: 'removed' }
+  /** Something happened to the cluster that a person may want to know of later; nothing depends on it. */
+  | { readonly kind: 'event'; readonly event: ClusterEvent }
+
+/** What a member saw happen to its cluster, from when it was opened; what its log held by then is no news. */
+export type ClusterEvent =
+  /** Somebody leads, in a new term or in place of another; or, `leader` being 0, nobody does as far as is known here. */
+  | { readonly kind: 'leader'; readonly term: Term; readonly leader: MemberId }
+  /** As far as is known here, a quorum can be reached again, or no longer. */
+  | { readonly kind: 'quorum'; readonly reached: boolean }
+  /**
+   * The entry at `index` changed the membership. If it moves several votes, the old voters have a say, too, until the cluster has moved
+   * over, which it does at once.
+   */
+  | { readonly kind: 'membership'; readonly index: Index; readonly changes: readonly MembershipChange[] }
+  /** This member leads, would have changed the membership, and does not. Told once, until there is another reason or another change. */
+  | { readonly kind: 'withheld'; readonly because: WithheldBecause; readonly changes: readonly MembershipChange[] }
+  /** The leader gave this member the state up to `index` in place of the entries. */
+  | { readonly kind: 'snapshot'; readonly index: Index }
+
+export interface MembershipChange {
+  readonly member: MemberId
+  /** `joined` as a learner, `promoted` to a voter, `demoted` to a learner. */
+  readonly change: 'joined' | 'promoted' | 'demoted' | 'removed'
+  readonly reason: MembershipReason
+}
+
+/** Why the leader changed the membership. It is in the log with the change, so all members know. */
+export type MembershipReason =
+  /** It asked to be let in. */
+  | 'asked'
+  /** It has caught up, and so there can be more voters. */
+  | 'caughtUp'
+  /** It has caught up and gets the vote of one that lost it. */
+  | 'replacement'
+  /** The leader is going away, and nobody else could take over from it. */
+  | 'successor'
+  /** It said that it is going away. */
+  | 'leaving'
+  /** A voter, not heard from for `replaceMs`. */
+  | 'silent'
+  /** Not heard from for `forgetMs`. */
+  | 'forgotten'
+  /** Voters are odd in number: one more is one more whose loss counts. */
+  | 'evenVoters'
+  /** There are more voters than `targetVoters`. */
+  | 'tooManyVoters'
+  /** The entry does not say, or it was in a snapshot; or a later version wrote it. */
+  | 'unknown'
+
+export type WithheldBecause =
+  /** The present voters have no live majority, so the change might not come through. */
+  | 'votersSilent'
+  /** Those who would vote afterwards have no live majority: the change could cost the quorum. */
+  | 'quorumAtRisk'
+  /** There would be fewer voters than `minVoters`. */
+  | 'tooFewVoters'
 
 export type ClientResponse =
   | { readonly ok: true; readonly response: WriteResponse | ReadResponse }

@@ -2,6 +2,7 @@ import type { Links } from '../net/worker/links.ts'
 import type { MemberId } from '../raft/types.ts'
 import { type Output, type PeerMessage, WalError } from '../replica/types.ts'
 import { startClock } from './clock.ts'
+import { EventPost } from './event-post.ts'
 import type { HostedMember } from './hosted-member.ts'
 import { RoundTrips, renderMetrics } from './metrics.ts'
 import { bequeath, claimMembers, HostFailure, newMember } from './opening.ts'
@@ -43,6 +44,7 @@ export class Host implements HostControl {
   readonly #links: Links
   readonly #turns = new Turns(() => this.#turn())
   readonly #status = new StatusPost(() => this.#postStatus())
+  readonly #events = new EventPost(message => this.#post(message))
   readonly #members = new Map<MemberId, HostedMember>()
   readonly #linked = new Set<MemberId>()
   #phase: Phase = { phase: 'closed' }
@@ -255,6 +257,9 @@ export class Host implements HostControl {
         this.#status.due()
         return
       }
+      case 'event':
+        if (this.#phase.phase === 'open' && member === this.#phase.primary) this.#events.add(member.id, output.event)
+        return
       case 'left':
         member.hasLeft = true
         if ([...this.#members.values()].every(({ hasLeft }) => hasLeft)) this.#allLeft()

@@ -1,5 +1,12 @@
 import type { MemberId } from '../raft/types.ts'
-import type { ClientRequest, ClientResponse, ReplicaStatus, RequestId, WatchNotification } from '../replica/types.ts'
+import type {
+  ClientRequest,
+  ClientResponse,
+  ClusterEvent,
+  ReplicaStatus,
+  RequestId,
+  WatchNotification,
+} from '../replica/types.ts'
 import type { Command, LeaseId } from '../store/types.ts'
 
 /**
@@ -34,6 +41,23 @@ export interface OpenOptions {
   readonly lastMember: MemberId | null
   /** The page that hosted it announced its end, so its lock is about to fall free and is worth waiting for. */
   readonly lastMemberReleased: boolean
+  readonly membership: MembershipOptions
+}
+
+/** By what the cluster decides who is a member and who votes; the leader's count. Times are in milliseconds, `Infinity` being never. */
+export interface MembershipOptions {
+  /** Voters wanted while enough members are live; odd. */
+  readonly targetVoters: number
+  /** Votes are not taken away if fewer would be left. */
+  readonly minVoters: number
+  /** A member not heard from for this long is not counted on. */
+  readonly liveMs: number
+  /** A voter not heard from for this long loses its vote to whoever is there. */
+  readonly replaceMs: number
+  /** A member not heard from for this long is removed. */
+  readonly forgetMs: number
+  /** A learner at most this many entries behind can be made a voter. */
+  readonly promotionLagMax: number
 }
 
 /** An error is a value here: what comlink throws across a port loses its fields. */
@@ -106,6 +130,8 @@ export type FromHost =
       readonly notifications: readonly { id: RequestId; notification: WatchNotification }[]
     }
   | { readonly type: 'status'; readonly status: HostStatus }
+  /** In the order they happened. */
+  | { readonly type: 'events'; readonly events: readonly HostEvent[] }
   /** The lease was kept alive and lives until then at least; it is lost if nothing better is heard by that time. */
   | { readonly type: 'leaseKept'; readonly lease: LeaseId; readonly untilMs: EpochMs }
   | { readonly type: 'leaseLost'; readonly lease: LeaseId }
@@ -125,6 +151,25 @@ export type FromHost =
       readonly message: string
       readonly successor: MemberId | null
     }
+
+/** Something that happened to the cluster, as this tab's member saw it, or to the members this tab speaks for. */
+export type HostEvent = {
+  /** When the worker came to know, by `Date.now()`: for people. */
+  readonly at: number
+  /** Who saw it, or whom it happened to. */
+  readonly member: MemberId
+} & (ClusterEvent | TabEvent)
+
+/** What happens to the members of one tab. */
+export type TabEvent =
+  /** The tab speaks for the member of a closed or crashed tab of this browser. */
+  | { readonly kind: 'adopted' }
+  /** It no longer does: the member has no vote that others depend on. Its log stays for the tab that opens it. */
+  | { readonly kind: 'released' }
+  /** The cluster had removed the member; its log was deleted. */
+  | { readonly kind: 'retired' }
+  /** The tab was frozen, or the machine slept. */
+  | { readonly kind: 'woke'; readonly asleepMs: number }
 
 export type HostErrorCode =
   /** No IndexedDB, or it refuses to open (private window, storage disabled). */

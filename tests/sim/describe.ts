@@ -43,7 +43,8 @@ function describeInput(input: Input, name: Name): string | null {
     case 'peerDown':
       return `${input.kind} ${name(input.member)}`
     case 'resume':
-      return 'resume'
+    case 'stay':
+      return input.kind
     case 'leave':
       return `leave (${input.fate})`
   }
@@ -61,6 +62,8 @@ function describeOutput(output: Output, name: Name): string | null {
       return `notify #${output.id} ${output.notification.kind}`
     case 'statusChanged':
       return null
+    case 'event':
+      return `event ${JSON.stringify(output.event)}`
     case 'left':
     case 'removed':
       return output.kind

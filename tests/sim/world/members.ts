@@ -162,6 +162,7 @@ export class Members {
         })
         return
       case 'statusChanged':
+      case 'event':
         return
     }
   }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Connection } from '../../../src/client/connection.ts'
 import { FlotillaError } from '../../../src/client/errors.ts'
 import { LastMember } from '../../../src/client/last-member.ts'
+import { defaultMembership } from '../../../src/client/membership.ts'
 import { restartsMax, restartWindowMs, Supervisor } from '../../../src/client/supervisor.ts'
 import type { startWorker, WorkerHost } from '../../../src/client/worker-host.ts'
 import type { OpenOptions, OpenResult, ToHost } from '../../../src/worker/protocol.ts'
@@ -30,6 +31,8 @@ class FakeWorker {
         },
         status: async () => aloneStatus,
         metrics: async () => '',
+        stepDown: async () => false,
+        suspend: async () => {},
         close: async () => {},
       },
       post: message => this.posted.push(message),
@@ -37,6 +40,7 @@ class FakeWorker {
       peer: 'p',
       door: null,
       ended,
+      crash: () => {},
       terminate: () => {
         this.terminated = true
       },
@@ -52,6 +56,7 @@ class Page {
   now = 0
   #onWorker: () => void = () => {}
   readonly supervisor = new Supervisor({
+    membership: defaultMembership,
     connection: this.connection,
     clusterId: 'c',
     memory: new LastMember(null, 'c'),
@@ -98,7 +103,13 @@ test('a worker that ends is replaced by one that opens the same member', async (
   await page.endWorker()
   const [first, second] = page.workers
   expect(first).toMatchObject({ terminated: true, options: { mode: 'create' } })
-  expect(second?.options).toEqual({ clusterId: 'c', mode: 'open', lastMember: 7, lastMemberReleased: true })
+  expect(second?.options).toEqual({
+    clusterId: 'c',
+    mode: 'open',
+    lastMember: 7,
+    lastMemberReleased: true,
+    membership: defaultMembership,
+  })
   expect(page.connected).toHaveLength(2)
   expect(page.connection.failure).toBeNull()
 })

@@ -256,6 +256,7 @@ export class TestCluster {
         member.said.push(output.kind)
         return
       case 'statusChanged':
+      case 'event':
         return
     }
   }
