@@ -1,5 +1,5 @@
 import { Mesh, type MeshOptions, type MeshStatus } from '../net/page/mesh.ts'
-import type { HostStatus, MembershipOptions } from '../worker/protocol.ts'
+import type { HostStatus } from '../worker/protocol.ts'
 import { withAbort } from './abortable.ts'
 import type { Offline } from './calls.ts'
 import { Connection } from './connection.ts'
@@ -8,7 +8,6 @@ import { checkEnvironment, webRtcAvailable, webRtcMissing } from './environment.
 import { aborted, FlotillaError } from './errors.ts'
 import { formatInvite, type Invite, newInvite, parseInvite, roomName } from './invite.ts'
 import { LastMember, tabStorage } from './last-member.ts'
-import { membershipOptions } from './membership.ts'
 import { watchPageLife } from './page-life.ts'
 import { Observable } from './readable.ts'
 import { Supervisor } from './supervisor.ts'
@@ -74,7 +73,7 @@ async function start(mode: 'create' | 'open', invite: Invite, options: CreateOpt
   const signaling = new Observable<SignalingState>(webRtcAvailable() ? 'connecting' : 'unavailable')
   const network = new Network(signaling, { signalingUrl, room, iceServers: options.iceServers ?? [] })
   const onHost = (host: WorkerHost) => network.connect(host)
-  const supervisor = new Supervisor({ connection, memory, membership, clusterId: invite.clusterId, onHost })
+  const supervisor = new Supervisor({ connection, memory, clusterId: invite.clusterId, onHost })
   try {
     const status = await withAbort(supervisor.open(mode), signal)
     if (status.replica.state === 'joining' && !webRtcAvailable()) throw webRtcMissing()

@@ -15,6 +15,8 @@ export interface WorkerHost {
   readonly door: Int32Array | null
   /** Rejects if the worker cannot be loaded, or when it ends without having been told to. */
   readonly ended: Promise<never>
+  /** Ends the worker, for `ended` to tell: as if it had ended by itself. */
+  crash(): void
   terminate(): void
 }
 
@@ -29,16 +31,19 @@ export function startWorker(receive: (message: Exclude<FromHost, { type: 'alive'
   const worker = createWorker()
   const terminated = new AbortController()
   let onAlive = () => {}
+  const alive = new Promise<void>(resolve => {
+    onAlive = resolve
+  })
   const ended = new Promise<never>((_, reject) => {
     worker.addEventListener('error', event => {
       reject(new FlotillaError('WORKER_UNAVAILABLE', `The worker did not start. ${event.message ?? ''}`.trim()))
     })
     const { signal } = terminated
-    onAlive = () => {
+    alive.then(() => {
       // No event tells that a worker has ended. The lock it holds for its life falls free at once.
       const onFree = () => reject(new FlotillaError('WORKER_UNAVAILABLE', 'The worker ended.'))
       navigator.locks.request(life, { signal }, onFree).catch(() => {})
-    }
+    })
   })
   // It may come when nobody waits for it.
   ended.catch(() => {})
@@ -55,6 +60,10 @@ export function startWorker(receive: (message: Exclude<FromHost, { type: 'alive'
     peer,
     door: memory === null ? null : new Int32Array(memory),
     ended,
+    crash() {
+      // Before it holds its life nothing would tell.
+      alive.then(() => worker.terminate())
+    },
     terminate() {
       terminated.abort()
       worker.terminate()

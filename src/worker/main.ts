@@ -1,6 +1,7 @@
 import * as Comlink from 'comlink'
 import { Links } from '../net/worker/links.ts'
 import { linksClock } from './clock.ts'
+import { suspend } from './faults.ts'
 import { Host } from './host.ts'
 import { holdForLife } from './identity.ts'
 import type { FromHost, HostControl, HostPorts, ToHost } from './protocol.ts'
@@ -30,6 +31,8 @@ self.addEventListener(
       },
       status: () => host.status(),
       metrics: () => host.metrics(),
+      stepDown: () => host.stepDown(),
+      suspend: async ms => suspend(ms),
       close: () => host.close(),
     }
     Comlink.expose(surface, control)

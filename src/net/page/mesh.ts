@@ -11,6 +11,12 @@ const redialMaxMs = 10_000
 /** From the first signal of an attempt until the worker has heard hello. */
 const dialTimeoutMs = 10_000
 
+/**
+ * Of the page, not of one mesh: another that takes its place under the same name must not number its attempts again, since
+ * to those who knew the first they would be late.
+ */
+let lastLink: LinkId = 0
+
 export interface MeshOptions {
   /** WebSocket address of the signaling server. */
   readonly signalingUrl: string
@@ -72,7 +78,6 @@ export class Mesh {
   readonly #peers = new Map<string, Peer>()
   /** Name of each signaling id that has greeted on this connection to the server. */
   readonly #names = new Map<string, string>()
-  #lastLink: LinkId = 0
 
   constructor(options: MeshOptions) {
     if (!webRtcAvailable()) throw new Error('this browser has no WebRTC')
@@ -191,7 +196,7 @@ export class Mesh {
   }
 
   #dial(peer: Peer): void {
-    const link = ++this.#lastLink
+    const link = ++lastLink
     this.#connect(peer, link, link)
   }
 
@@ -224,7 +229,7 @@ export class Mesh {
       if (peer.state.phase === 'gone' || !('type' in data) || data.type !== 'offer') return
       peer.lastAttempt = attempt
       this.#endConnection(peer)
-      this.#connect(peer, ++this.#lastLink, attempt)
+      this.#connect(peer, ++lastLink, attempt)
     }
     const state = peer.state
     if ((state.phase === 'dialing' || state.phase === 'up') && state.attempt === attempt) state.connection.signal(data)

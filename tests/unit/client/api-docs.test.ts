@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { Config } from '../../../src/client/config.ts'
 import { Database } from '../../../src/client/database.ts'
 import { Election, Seat } from '../../../src/client/election.ts'
+import { Faults } from '../../../src/client/faults.ts'
 import * as flotilla from '../../../src/client/flotilla.ts'
 import { Lease } from '../../../src/client/lease.ts'
 import { Lock } from '../../../src/client/lock.ts'
@@ -16,6 +17,7 @@ import { Transaction } from '../../../src/client/transact.ts'
 import { Txn } from '../../../src/client/txn.ts'
 import { Watch } from '../../../src/client/watch.ts'
 import { aloneStatus } from './fake-host.ts'
+import { harmlessFaults } from './harmless-faults.ts'
 import { Tabs } from './tabs.ts'
 
 /**
@@ -52,6 +54,7 @@ function tabOf(tabs: Tabs): Database {
     clusterId: 'c',
     status: aloneStatus,
     signaling: new Observable('connected'),
+    faults: harmlessFaults(),
     metrics: async () => '',
     close: async () => {},
   })
@@ -98,6 +101,7 @@ describe('docs/api.md', () => {
     Service,
     Registration,
     Config,
+    Faults,
   ]
   test.each(classes.map(({ name, prototype }) => ({ name, prototype })))(
     'names all that can be asked of a $name',

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Database, type DatabaseStatus, type SignalingState } from '../../../src/client/database.ts'
 import { Observable } from '../../../src/client/readable.ts'
 import { aloneStatus, errorOf, FakeHost, sent } from './fake-host.ts'
+import { harmlessFaults } from './harmless-faults.ts'
 
 function setUp() {
   const host = new FakeHost()
@@ -13,6 +14,7 @@ function setUp() {
     clusterId: 'c',
     status: aloneStatus,
     signaling,
+    faults: harmlessFaults(),
     metrics: async () => 'etcd_server_has_leader 1\n',
     close: async () => {
       closes.push('closed')
