@@ -46,6 +46,17 @@ export class Departure {
     this.#membership.leave(this.#self, fate)
   }
 
+  /**
+   * Nothing is said to the others: a leave that is not repeated is soon forgotten. Leadership that is on its way to another
+   * may still arrive there.
+   */
+  stay(): void {
+    if (this.#phase.phase === 'staying') return
+    this.#phase = { phase: 'staying' }
+    this.#announced = false
+    this.#membership.stay(this.#self)
+  }
+
   /** On its way out, or out: a member that was removed because it asked for it must not ask to be let in again. */
   get isUnderWay(): boolean {
     return this.#phase.phase !== 'staying'

@@ -46,9 +46,16 @@ export class MembershipDriver {
     this.#due = true
   }
 
+  /** It did not go, or is gone already. */
+  stay(member: MemberId): void {
+    this.#leaving.delete(member)
+    this.#leaveAskedAt.delete(member)
+    this.#due = true
+  }
+
   /** A member that said it was going is linked again: it came back. */
   returned(member: MemberId): void {
-    if (this.#leaving.get(member) === 'demote') this.#stays(member)
+    if (this.#leaving.get(member) === 'demote') this.stay(member)
     this.#due = true
   }
 
@@ -92,7 +99,7 @@ export class MembershipDriver {
     this.#due = false
     const members = new Set([...confState.voters, ...confState.votersOutgoing, ...confState.learners])
     for (const member of members) this.#joining.delete(member)
-    for (const member of [...this.#leaving.keys()]) if (!members.has(member)) this.#stays(member)
+    for (const member of [...this.#leaving.keys()]) if (!members.has(member)) this.stay(member)
     const changes = planMembership(this.view(confState, now), this.#options.membership)
     if (changes.length === 0) return false
     if (this.#raft.proposeConfChange({ transition: 'auto', changes, context: EMPTY_BYTES }) === 'dropped') return false
@@ -118,18 +125,13 @@ export class MembershipDriver {
     return position.applied > 0 && position.applied <= applied
   }
 
-  #stays(member: MemberId): void {
-    this.#leaving.delete(member)
-    this.#leaveAskedAt.delete(member)
-  }
-
   /**
    * Whoever is leaving repeats it until it is gone; by then it is silent, which says the same. So a word that is not repeated is
    * no longer needed, and may be one that came late, when the member was already back.
    */
   #dropStaleLeaves(): void {
     for (const [member, askedAt] of this.#leaveAskedAt) {
-      if (member !== this.#self && this.#now - askedAt > 2 * this.#options.membership.liveTicks) this.#stays(member)
+      if (member !== this.#self && this.#now - askedAt > 2 * this.#options.membership.liveTicks) this.stay(member)
     }
   }
 

@@ -193,6 +193,9 @@ export class Replica {
       case 'leave':
         this.#departure.begin(input.fate)
         return
+      case 'stay':
+        this.#departure.stay()
+        return
       default:
         input satisfies never
     }

@@ -70,6 +70,8 @@ export type Input =
   | { readonly kind: 'resume' }
   /** This member is about to go away: hand over leadership and vote. Answered by `left`. */
   | { readonly kind: 'leave'; readonly fate: 'demote' | 'remove' }
+  /** It does not go away after all. What was handed over is not taken back, but comes to it as to any member. */
+  | { readonly kind: 'stay' }
 
 export type Output =
   | { readonly kind: 'persist'; readonly id: number; readonly write: WalWrite }

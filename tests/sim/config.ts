@@ -29,6 +29,7 @@ export const tabFaultKinds = [
   'crashAll',
   'reload',
   'close',
+  'changeMind',
   'kill',
   'remove',
   'open',

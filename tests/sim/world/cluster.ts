@@ -206,6 +206,19 @@ export class Cluster {
     member.push({ kind: 'leave', fate: 'demote' })
   }
 
+  /** Says that it leaves, and goes on as before. */
+  thinkOfLeaving(member: SimulatedMember): void {
+    if (this.#siblings.isLent(member.id)) return
+    this.#members.note(member, 'thinks of leaving')
+    member.push({ kind: 'leave', fate: 'demote' })
+  }
+
+  /** Its tab does not go after all, unless it is on its way or never thought of it. */
+  stay(member: SimulatedMember): void {
+    if (!member.isRunning || this.#leaving.has(member.id) || this.#siblings.isLent(member.id)) return
+    member.push({ kind: 'stay' })
+  }
+
   /**
    * Nobody speaks for that member, so a sibling's worker does: until its vote is given up, or until the cluster has forgotten it.
    * What its page was not answered is asked from there.

@@ -45,6 +45,13 @@ export class TabFaults {
       case 'close':
         this.#leave(victim, random, () => {})
         return
+      case 'changeMind':
+        // The tab is asked whether it wants to go, or was about to be frozen, and goes on; members it lends a voice go on leaving.
+        cluster.thinkOfLeaving(victim)
+        this.#schedule.after(random.chance(0.5) ? random.between(0, quickReloadMs) : lastsMs, () =>
+          cluster.stay(victim),
+        )
+        return
       case 'remove':
         cluster.crash(victim)
         this.#schedule.after(random.between(0, quickReloadMs), () => cluster.lend(victim, 'remove'))
@@ -75,6 +82,7 @@ export class TabFaults {
   stop(): void {
     this.#isOver = true
     for (const member of this.#cluster.members) this.#cluster.wake(member)
+    for (const member of this.#cluster.members) this.#cluster.stay(member)
     this.#cluster.reopen()
   }
 

@@ -102,6 +102,52 @@ describe('an orderly leave', () => {
   })
 })
 
+describe('a member that stays after all', () => {
+  test('has given its vote away, and is given one again', () => {
+    const cluster = TestCluster.of(3)
+    cluster.input(3, { kind: 'leave', fate: 'demote' })
+    expect(cluster.voters()).not.toContain(3)
+    cluster.input(3, { kind: 'stay' })
+    cluster.until('it votes', () => cluster.voters().length === 3, 4 * cluster.options.membership.liveTicks)
+  })
+
+  test('follows whoever it handed leadership to, and can lead again', () => {
+    const cluster = TestCluster.of(3)
+    const { leader: stayed } = cluster
+    cluster.input(stayed, { kind: 'leave', fate: 'demote' })
+    const { leader: heir } = cluster
+    expect(heir).not.toBe(stayed)
+    cluster.input(stayed, { kind: 'stay' })
+    cluster.until('it votes', () => cluster.voters().includes(stayed))
+    expect(cluster.leader).toBe(heir)
+    cluster.input(heir, { kind: 'leave', fate: 'demote' })
+    cluster.stop(heir)
+    cluster.until('another leads', () => ![0, heir].includes(cluster.leader))
+    expect(isAnswered(cluster, stayed, 1)).toBe(true)
+  })
+
+  test('keeps vote and leadership if there was nobody to hand them to', () => {
+    const cluster = TestCluster.of(1)
+    cluster.input(1, { kind: 'leave', fate: 'demote' })
+    cluster.input(1, { kind: 'stay' })
+    cluster.join(2)
+    cluster.until('another is let in', () => cluster.members().length === 2)
+    cluster.tick(3 * cluster.options.membership.liveTicks)
+    expect([cluster.leader, cluster.voters()]).toEqual([1, [1]])
+    expect(isAnswered(cluster, 1, 1)).toBe(true)
+  })
+
+  test('says that it may go when it leaves again, and not before', () => {
+    const cluster = TestCluster.of(3)
+    cluster.input(3, { kind: 'leave', fate: 'demote' })
+    cluster.input(3, { kind: 'stay' })
+    cluster.until('it votes', () => cluster.voters().includes(3))
+    expect(cluster.said(3)).toEqual(['left'])
+    cluster.input(3, { kind: 'leave', fate: 'demote' })
+    expect(cluster.said(3)).toEqual(['left', 'left'])
+  })
+})
+
 test('a member left alone is alone after a restart, too, even if nothing was written in between', () => {
   const cluster = TestCluster.of(2)
   cluster.input(1, { kind: 'leave', fate: 'demote' })
