@@ -4,6 +4,8 @@ import type { HostStatus } from '../worker/protocol.ts'
 import { text } from './codec.ts'
 import type { Connection, WriteOptions } from './connection.ts'
 import { FlotillaError } from './errors.ts'
+import type { DatabaseEvent } from './events.ts'
+import type { Faults } from './faults.ts'
 import { KeySpace } from './keyspace.ts'
 import { attachLease, grantLease, type Lease } from './lease.ts'
 import { type Abortable, type Consistency, Namespace } from './namespace.ts'
@@ -38,6 +40,7 @@ export interface DatabaseParts {
   readonly status: HostStatus
   readonly signaling: Readable<SignalingState>
   readonly sessionTtlSeconds?: number | undefined
+  readonly faults: Faults
   /** Prometheus text: what the worker counts. */
   readonly metrics: () => Promise<string>
   /** Stops the member in good order and lets go of everything. */
@@ -49,6 +52,8 @@ export class Database extends Namespace<string> implements AsyncDisposable {
   /** Whoever has it can join, read and write: to be shared as a secret, in a URL's fragment. */
   readonly invite: string
   readonly clusterId: string
+  /** Ways to bring about what happens to tabs: for tests and demonstrations. */
+  readonly faults: Faults
   readonly #connection: Connection
   readonly #status: Observable<DatabaseStatus>
   readonly #metrics: () => Promise<string>
@@ -61,6 +66,7 @@ export class Database extends Namespace<string> implements AsyncDisposable {
     super(connection, new KeySpace(new Uint8Array(), text()), new SessionLeases(connection, sessionTtlSeconds))
     this.invite = parts.invite
     this.clusterId = parts.clusterId
+    this.faults = parts.faults
     this.#connection = parts.connection
     this.#metrics = parts.metrics
     this.#close = parts.close

@@ -11,5 +11,8 @@ export const pendingBytesMax = 64 * 1024 * 1024
 /** Of the writes of earlier lives, the latest so many are remembered with what became of them. */
 export const settledWritesMax = 256
 
+/** Of what happened, the latest so many events are remembered. */
+export const eventsMax = 512
+
 /** A worker may be stopped for so long on purpose: long enough to see the cluster forget a member. */
 export const freezeMsMax = 600_000

@@ -1,13 +1,15 @@
-import { Mesh, type MeshOptions, type MeshStatus } from '../net/page/mesh.ts'
-import type { HostStatus } from '../worker/protocol.ts'
+import type { HostStatus, MembershipOptions } from '../worker/protocol.ts'
 import { withAbort } from './abortable.ts'
 import type { Offline } from './calls.ts'
 import { Connection } from './connection.ts'
 import { Database, type SignalingState } from './database.ts'
 import { checkEnvironment, webRtcAvailable, webRtcMissing } from './environment.ts'
 import { aborted, FlotillaError } from './errors.ts'
+import { Faults } from './faults.ts'
 import { formatInvite, type Invite, newInvite, parseInvite, roomName } from './invite.ts'
 import { LastMember, tabStorage } from './last-member.ts'
+import { membershipOptions } from './membership.ts'
+import { Network } from './network.ts'
 import { watchPageLife } from './page-life.ts'
 import { Observable } from './readable.ts'
 import { Supervisor } from './supervisor.ts'
@@ -72,8 +74,8 @@ async function start(mode: 'create' | 'open', invite: Invite, options: CreateOpt
   const memory = new LastMember(tabStorage(), invite.clusterId)
   const signaling = new Observable<SignalingState>(webRtcAvailable() ? 'connecting' : 'unavailable')
   const network = new Network(signaling, { signalingUrl, room, iceServers: options.iceServers ?? [] })
-  const onHost = (host: WorkerHost) => network.connect(host)
-  const supervisor = new Supervisor({ connection, memory, clusterId: invite.clusterId, onHost })
+  const onHost = (host: WorkerHost) => network.serve(host)
+  const supervisor = new Supervisor({ connection, memory, membership, clusterId: invite.clusterId, onHost })
   try {
     const status = await withAbort(supervisor.open(mode), signal)
     if (status.replica.state === 'joining' && !webRtcAvailable()) throw webRtcMissing()
@@ -81,7 +83,7 @@ async function start(mode: 'create' | 'open', invite: Invite, options: CreateOpt
     return run({ connection, supervisor, network, memory, signaling, invite, status, sessionTtlSeconds })
   } catch (error) {
     supervisor.end()
-    network.close()
+    network.end()
     throw connection.failure ?? error
   }
 }
@@ -103,7 +105,7 @@ function run(running: Running): Database {
   const page = new AbortController()
   const end = () => {
     page.abort()
-    network.close()
+    network.end()
     supervisor.end()
   }
   connection.status.subscribe(() => {
@@ -120,6 +122,11 @@ function run(running: Running): Database {
     signal: page.signal,
   })
 
+  const host = () => {
+    if (supervisor.host === null) throw connection.failure ?? new FlotillaError('STOPPED', 'The database was closed.')
+    return supervisor.host
+  }
+
   return new Database({
     connection,
     invite: formatInvite(invite),
@@ -127,10 +134,8 @@ function run(running: Running): Database {
     status,
     signaling,
     sessionTtlSeconds,
-    metrics: async () => {
-      if (supervisor.host === null) throw connection.failure ?? new FlotillaError('STOPPED', 'The database was closed.')
-      return supervisor.host.control.metrics()
-    },
+    faults: new Faults({ network, host, signal: page.signal }),
+    metrics: async () => host().control.metrics(),
     close: async () => {
       if (page.signal.aborted) return
       const failed = new Promise(resolve => page.signal.addEventListener('abort', resolve))
@@ -139,58 +144,6 @@ function run(running: Running): Database {
       end()
     },
   })
-}
-
-/** The page's connections to its peers. Each worker has its own, as its channels cannot be taken back from it. */
-class Network {
-  readonly #signaling: Observable<SignalingState>
-  readonly #options: Pick<MeshOptions, 'signalingUrl' | 'room' | 'iceServers'>
-  #mesh: Mesh | null = null
-
-  constructor(
-    signaling: Observable<SignalingState>,
-    options: Pick<MeshOptions, 'signalingUrl' | 'room' | 'iceServers'>,
-  ) {
-    this.#signaling = signaling
-    this.#options = options
-  }
-
-  /** Takes leave of the peers that an earlier worker knew: to them, this is another. */
-  connect({ peer, links }: WorkerHost): void {
-    this.close()
-    if (!webRtcAvailable()) return
-    const mesh: Mesh = new Mesh({
-      ...this.#options,
-      peer,
-      links,
-      onStatus: status => {
-        if (this.#mesh === null || this.#mesh === mesh) this.#signaling.set(signalingState(status))
-      },
-    })
-    this.#mesh = mesh
-  }
-
-  bye(): void {
-    this.#mesh?.bye()
-  }
-
-  close(): void {
-    this.#mesh?.close()
-    this.#mesh = null
-  }
-}
-
-function signalingState({ signaling }: MeshStatus): SignalingState {
-  switch (signaling.phase) {
-    case 'connecting':
-      return 'connecting'
-    case 'open':
-      return 'connected'
-    case 'waiting':
-      return signaling.refusal === null ? 'disconnected' : 'refused'
-    case 'closed':
-      return 'closed'
-  }
 }
 
 function webSocketAddress(signaling: string | URL): string {

@@ -2,6 +2,8 @@ import type { Links } from '../net/worker/links.ts'
 import type { MemberId } from '../raft/types.ts'
 import { type Output, type PeerMessage, WalError } from '../replica/types.ts'
 import { startClock } from './clock.ts'
+import { EventPost } from './event-post.ts'
+import { stepDown } from './faults.ts'
 import type { HostedMember } from './hosted-member.ts'
 import { RoundTrips, renderMetrics } from './metrics.ts'
 import { bequeath, claimMembers, HostFailure, newMember } from './opening.ts'
@@ -37,7 +39,7 @@ const goodbyeFlightMs = 8
  * One tab's host: the member that serves this tab's page, the orphans this tab has adopted, and everything they need of the
  * world. All of them take their turns together.
  */
-export class Host implements HostControl {
+export class Host implements Omit<HostControl, 'suspend'> {
   readonly #post: (message: FromHost) => void
   readonly #door: Int32Array | null
   readonly #links: Links
@@ -147,6 +149,12 @@ export class Host implements HostControl {
       roundTrips: this.#roundTrips,
       page: page.counts,
     })
+  }
+
+  async stepDown(): Promise<boolean> {
+    if (this.#phase.phase !== 'open') return false
+    const { primary } = this.#phase
+    return stepDown(primary, input => this.#push(primary, input))
   }
 
   async close(): Promise<void> {

@@ -71,6 +71,10 @@ export interface HostControl {
   status(): Promise<HostStatus>
   /** Prometheus text: this member, its log, its links, with etcd's names where etcd has them. */
   metrics(): Promise<string>
+  /** Hands leadership to another voter. Resolves false if that was not this member's to do, or could not be done. */
+  stepDown(): Promise<boolean>
+  /** Stops the worker's thread for so many milliseconds: to see what becomes of a frozen tab. Resolves when they are over. */
+  suspend(ms: number): Promise<void>
   /** Stops all members in good order and closes their logs. */
   close(): Promise<void>
 }
