@@ -18,8 +18,10 @@ export interface ReplicaOptions {
   readonly uncommittedBytesMax: number
   /** A write or read that got no answer for this long is sent again. */
   readonly retryTicks: number
-  /** How often members tell each other where they stand. */
+  /** How often a member tells others where it stands, */
   readonly gossipTicks: number
+  /** and how many of them at a time. */
+  readonly gossipMembersMax: number
   /** A snapshot on its way that long is taken for lost. */
   readonly snapshotTicksMax: number
   /** The log is compacted when it outgrows the newest snapshot and this. */
@@ -62,6 +64,7 @@ export const defaultReplicaOptions: ReplicaOptions = {
   uncommittedBytesMax: 64 * 1024 * 1024,
   retryTicks: 2 * ticksPerSecond,
   gossipTicks: 10,
+  gossipMembersMax: 4,
   snapshotTicksMax: 30 * ticksPerSecond,
   compactionBytesMin: 4 * 1024 * 1024,
   compactionTrailingEntries: 1_000,

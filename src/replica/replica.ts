@@ -209,8 +209,10 @@ export class Replica {
     this.#campaign.tick(this.#now)
     this.#membership.tick(this.#now)
     if (this.#now % this.#options.gossipTicks === 0) {
-      this.#gossip()
-      this.#askToJoin()
+      for (const member of this.#roster.takeTurns(this.#options.gossipMembersMax)) {
+        this.#tellPosition(member)
+        this.#askToJoin(member)
+      }
     }
   }
 
@@ -282,7 +284,7 @@ export class Replica {
     this.#roster.up(member, this.#now)
     this.#membership.returned(member)
     this.#tellPosition(member)
-    this.#askToJoin()
+    this.#askToJoin(member)
     if (this.#raft.leader === NONE) this.#campaign.soon(this.#applied.confState, this.#now)
   }
 
@@ -307,7 +309,7 @@ export class Replica {
       this.#upkeep.leases.restart()
       if (leader === this.member) this.#roster.startCounting(this.#now, this.#options.membership.liveTicks)
       this.#membership.leaderChanged(leader === this.member)
-      this.#gossip()
+      for (const member of this.#roster.connected) this.#tellPosition(member)
     }
     if (leader === NONE) return
     const { writes } = this.#clients
@@ -398,18 +400,14 @@ export class Replica {
     this.#out.push({ kind: 'send', to, message })
   }
 
-  #gossip(): void {
-    for (const member of this.#roster.connected) this.#tellPosition(member)
-  }
-
   #tellPosition(to: MemberId): void {
     this.#send(to, { kind: 'gossip', position: this.#standing.position, commitTerm: this.#raft.commitTerm })
   }
 
   /** A stranger asks whoever it is linked to; the request finds the leader from there. */
-  #askToJoin(): void {
+  #askToJoin(to: MemberId): void {
     if (this.#standing.state !== 'joining' || this.#departure.isUnderWay) return
-    for (const member of this.#roster.connected) this.#send(member, { kind: 'join', member: this.member })
+    this.#send(to, { kind: 'join', member: this.member })
   }
 
   status(): ReplicaStatus {

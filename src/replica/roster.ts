@@ -34,8 +34,19 @@ export class Roster {
   }
 
   place(member: MemberId, position: Position): void {
+    const last = this.#positions.get(member)
     this.#positions.set(member, position)
-    this.version += 1
+    if (last === undefined || !isSame(last, position)) this.version += 1
+  }
+
+  /** At most `max` of those linked, everyone in turn: what is told to so few at a time costs the same however many there are. */
+  takeTurns(max: number): MemberId[] {
+    const next = [...this.#connected].slice(0, max)
+    for (const member of next) {
+      this.#connected.delete(member)
+      this.#connected.add(member)
+    }
+    return next
   }
 
   /**
@@ -79,4 +90,8 @@ export class Roster {
         position: member === this.#self ? own : (this.#positions.get(member) ?? null),
       }))
   }
+}
+
+function isSame(a: Position, b: Position): boolean {
+  return a.role === b.role && a.term === b.term && a.commit === b.commit && a.applied === b.applied
 }
