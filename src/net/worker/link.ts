@@ -11,6 +11,10 @@ const LINK_PROTOCOL = 1
 
 /** A link that has said nothing for this long is down, whatever its channel claims: a worker that died leaves it open. */
 export const silentMsMax = 3_000
+/** Who has said nothing for this long when the pulse comes pings. What else there is to say proves as well that it is there. */
+const quietMsMax = 500
+/** How old a measured round trip may get on a link that is never quiet. */
+const roundTripAgeMsMax = 10_000
 /** A peer whose frames make no sense this often is given up. */
 export const badFramesMax = 16
 
@@ -55,6 +59,8 @@ export class Link {
   #state: State = { phase: 'opening', members: null }
   /** When either channel last brought anything, from when the raft channel opened; null before. */
   #heardAt: number | null = null
+  /** When the raft channel was last given something to carry. */
+  #spokeAt = 0
   #badFrames = 0
   #ping = { nonce: 0, sentAt: 0 }
   #roundTrip: number | null = null
@@ -101,7 +107,9 @@ export class Link {
   /** Queues a message for the next `flush`; false when it had to be dropped. Snapshots take their own way. */
   send(from: MemberId, to: MemberId, message: PeerMessage): boolean {
     const lane = message.kind === 'raft' && message.message.type === 'MsgSnap' ? this.#bulk : this.#raft
-    return lane.add(encodePeerMessage(from, to, message))
+    const taken = lane.add(encodePeerMessage(from, to, message))
+    if (taken && lane === this.#raft) this.#spokeAt = this.#now()
+    return taken
   }
 
   flush(): void {
@@ -114,14 +122,16 @@ export class Link {
     if (this.#heardAt !== null) this.#hello()
   }
 
-  /** The owner's steady pulse: notices silence, else pings. */
+  /** The owner's steady pulse: notices silence, and breaks its own. An answer is one word, too, so of two quiet ends one pings. */
   pulse(): void {
     if (this.#heardAt === null) return
-    if (this.#now() - this.#heardAt > silentMsMax) {
+    const now = this.#now()
+    if (now - this.#heardAt > silentMsMax) {
       this.#down('silent')
       return
     }
-    this.#ping = { nonce: this.#ping.nonce + 1, sentAt: this.#now() }
+    if (now - this.#spokeAt < quietMsMax && now - this.#ping.sentAt < roundTripAgeMsMax) return
+    this.#ping = { nonce: this.#ping.nonce + 1, sentAt: now }
     this.#sendNow({ kind: 'ping', nonce: this.#ping.nonce })
   }
 
@@ -203,6 +213,7 @@ export class Link {
   #sendNow(frame: LinkFrame): void {
     this.#raft.add(encodeLinkFrame(frame))
     this.#raft.flush()
+    this.#spokeAt = this.#now()
   }
 
   #bad(): void {

@@ -60,6 +60,8 @@ export class Links {
   #ended = false
   readonly #stopPulse: () => void
   #pulsedAt: number
+  /** A round trip was measured since the last pulse. With many links there is always one, so they are told of together. */
+  #measured = false
   readonly #counters = { unreachable: 0, overflowed: 0, misdirected: 0, badFrames: 0 }
 
   constructor(options: LinksOptions) {
@@ -134,7 +136,9 @@ export class Links {
       events: {
         onUp: () => this.#up(link),
         onMembers: () => this.#claimed(link),
-        onRoundTrip: () => this.#options.onChange(),
+        onRoundTrip: () => {
+          this.#measured = true
+        },
         onMessage: (from, to, message) => this.#deliver(from, to, message),
         onBadFrame: () => {
           this.#counters.badFrames++
@@ -206,6 +210,9 @@ export class Links {
       if (late) link.forgiveSilence()
       link.pulse()
     }
+    if (!this.#measured) return
+    this.#measured = false
+    this.#options.onChange()
   }
 
   #tell(message: FromLinks): void {

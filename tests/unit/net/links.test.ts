@@ -177,6 +177,28 @@ describe('going down', () => {
     expect(a.links.status()[0]?.roundTrip).toBe(0)
   })
 
+  test('of two quiet ends one pings; whoever speaks anyway does so only to measure the round trip now and then', () => {
+    const connection = new FakeConnection(a, b, 1).open()
+    const framesIn = (pulses: number) => {
+      const sent = () => connection.left.raft.framesSent + connection.right.raft.framesSent
+      const before = sent()
+      clock.pass(pulses * pulseIntervalMs, () => connection.settle())
+      return sent() - before
+    }
+    const pingAndPong = 2
+    // One of them at every pulse, the other every ten seconds, for a round trip of its own.
+    expect(framesIn(60)).toBe((60 + 6) * pingAndPong)
+    clock.every(pulseIntervalMs / 4, () => {
+      a.links.send(MEMBER_A, MEMBER_B, join)
+      a.links.flush()
+      b.links.send(MEMBER_B, MEMBER_A, join)
+      b.links.flush()
+    })
+    const chat = 2 * 4 * 60
+    expect(framesIn(60) - chat).toBe(2 * 6 * pingAndPong)
+    expect(a.said).toEqual([`up ${MEMBER_B}`])
+  })
+
   test('a worker that was frozen gives its peers time to be heard before it judges them', () => {
     const connection = new FakeConnection(a, b, 1).open()
     clock.jump(60_000)
