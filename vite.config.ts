@@ -1,5 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vite'
+import { VitePWA } from 'vite-plugin-pwa'
 import { SIGNALING_PATH } from './src/net/signaling-protocol.ts'
 
 /** Cross-origin isolation gives the page SharedArrayBuffer, with which it holds the door no longer than needed. */
@@ -8,10 +9,28 @@ export const isolationHeaders = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 }
 
+/** Builds the service worker, and gives it the list of the built files. In development there is none. */
+function offline() {
+  return VitePWA({
+    strategies: 'injectManifest',
+    srcDir: 'src/offline',
+    filename: 'service-worker.ts',
+    injectManifest: {
+      globPatterns: ['**/*.{html,js,css,svg,png,webmanifest}'],
+      // What is in them is in their names already.
+      dontCacheBustURLsMatching: /^assets\//,
+      rollupFormat: 'iife',
+    },
+    // The page registers it itself, and `public/` has the manifest.
+    injectRegister: false,
+    manifest: false,
+  })
+}
+
 export default defineConfig({
   // Several pages, no fallback: a test page that does not exist must be a 404 and not the app.
   appType: 'mpa',
-  plugins: [svelte({ configFile: false })],
+  plugins: [svelte({ configFile: false }), offline()],
   worker: { format: 'es' },
   server: {
     headers: isolationHeaders,

@@ -1,6 +1,8 @@
 import { mount } from 'svelte'
+import { readable } from 'svelte/store'
 import { create, type Database, open } from '../client/flotilla.ts'
 import App from './App.svelte'
+import { keepApp } from './app-version.ts'
 import { beginSession } from './session.ts'
 import { decideStart, fragmentOf, newBoardFragment, recall, remember, type Start } from './startup.ts'
 import './theme.css'
@@ -25,12 +27,16 @@ const session = beginSession(start, openDatabase, db => {
   history.replaceState(history.state, '', shown)
 })
 
+// In development the page must be what was just written.
+const newerReady = import.meta.env.PROD ? keepApp() : readable(false)
+
 const target = document.querySelector('#app')
 if (!target) throw new Error('The page has no #app to mount on.')
 mount(App, {
   target,
   props: {
     session,
+    newerReady,
     onNewBoard: () => visit(newBoardFragment),
     onOpenLink: (link: string) => visit(link.slice(link.indexOf('#') + 1)),
     onReload: () => location.reload(),

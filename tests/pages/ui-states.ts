@@ -13,6 +13,7 @@ import { problemOf } from '../../src/ui/problems.ts'
 import type { Session } from '../../src/ui/session.ts'
 import '../../src/ui/theme.css'
 import { MemoryBoard } from '../unit/ui/memory-board.ts'
+import { inspected, inventedSource } from './inspector-states.ts'
 
 type Replica = DatabaseStatus['replica']
 type Member = Replica['members'][number]
@@ -118,13 +119,17 @@ const learner = replica(
 
 type Stage = { board: MemoryBoard; desk: Desk }
 
-async function open(status: DatabaseStatus, act: (stage: Stage) => unknown = () => {}): Promise<Session> {
+async function open(
+  status: DatabaseStatus,
+  act: (stage: Stage) => unknown = () => {},
+  inspector = inventedSource(status),
+): Promise<Session> {
   const board = new MemoryBoard()
   await seed(board, () => 0.5)
   const desk = new Desk(board)
   desk.board.subscribe(() => {})
   await act({ board, desk })
-  return { kind: 'open', invite, desk, status: readable(status), seeding: false }
+  return { kind: 'open', invite, desk, status: readable(status), inspector, seeding: false }
 }
 
 const failed = (...[code, message]: ConstructorParameters<typeof FlotillaError>): Promise<Session> =>
@@ -147,6 +152,7 @@ const states: Record<string, () => Promise<Session>> = {
   alone: () => open(alone),
   three: () => open(three),
   learners: () => open(learner),
+  'new-version': () => open(three),
   'leader-lost': () => open(leaderLost),
   'server-away': () => open({ ...three, signaling: 'disconnected' }),
   offline: () =>
@@ -234,6 +240,15 @@ const states: Record<string, () => Promise<Session>> = {
   'no-web-locks': () => failed('LOCKS_UNAVAILABLE', ''),
   insecure: () => failed('INSECURE_CONTEXT', ''),
   'no-worker': () => failed('WORKER_UNAVAILABLE', ''),
+  ...Object.fromEntries(
+    Object.entries(inspected).map(([name, make]) => [
+      `inspector-${name}`,
+      () => {
+        const { status, source } = make()
+        return open(status, () => {}, source)
+      },
+    ]),
+  ),
   'disk-full': () => open({ ...three, failure: new FlotillaError('NOSPACE', 'The quota has been exceeded.') }),
   'log-damaged': () => failed('CORRUPT', 'Record 17 does not match its checksum.'),
 }
@@ -247,10 +262,13 @@ if (make) {
   make().then(async state => {
     session.set(state)
     await tick()
+    if (name?.startsWith('inspector-')) document.querySelector<HTMLElement>('[data-inspect]')?.click()
+    await tick()
     document.body.dataset.shown = ''
   })
   const nothing = () => {}
-  mount(App, { target, props: { session, onNewBoard: nothing, onOpenLink: nothing, onReload: nothing } })
+  const newerReady = readable(name === 'new-version')
+  mount(App, { target, props: { session, newerReady, onNewBoard: nothing, onOpenLink: nothing, onReload: nothing } })
 } else {
   const list = document.createElement('ul')
   for (const state of Object.keys(states)) {

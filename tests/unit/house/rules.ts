@@ -14,7 +14,10 @@ export interface Room {
 }
 
 /** What the rooms say to each other, in plain data: an outer room may name it without knowing the machine that means it. */
-const contracts = ['src/raft/types.ts', 'src/store/types.ts', 'src/replica/types.ts', 'src/worker/protocol.ts']
+const contracts = [
+  ...['src/raft/types.ts', 'src/store/types.ts', 'src/replica/types.ts'],
+  ...['src/worker/protocol.ts', 'src/worker/data-protocol.ts'],
+]
 
 /** A file is in the room with the longest folder that holds it. */
 export const rooms: readonly Room[] = [
@@ -34,11 +37,15 @@ export const rooms: readonly Room[] = [
   {
     folder: 'src/client',
     // The worker's main file is not imported but named, as the address of the worker to start. What every member would refuse
-    // is refused before it is numbered, by the store's own rules.
-    mayImport: [...contracts, 'src/worker/main.ts', 'src/net/page', 'src/store/validate.ts', 'src/store/limits.ts'],
+    // is refused before it is numbered, by the store's own rules. What a file says of itself is read where a person chose it.
+    mayImport: [
+      ...[...contracts, 'src/worker/main.ts', 'src/net/page', 'src/wal/backup-file.ts'],
+      ...['src/store/validate.ts', 'src/store/limits.ts'],
+    ],
     packages: ['comlink'],
   },
-  { folder: 'src/ui', mayImport: ['src/client'], packages: ['svelte', 'uqr'] },
+  { folder: 'src/offline', mayImport: [], packages: ['workbox-precaching', 'workbox-routing'] },
+  { folder: 'src/ui', mayImport: ['src/client', 'src/offline/protocol.ts'], packages: ['svelte', 'uqr'] },
   { folder: 'src/testing', mayImport: ['src/client'], packages: ['@playwright/test'], node: true },
   { folder: 'signaling', mayImport: ['src/net/signaling-protocol.ts'], packages: ['ws', 'sirv'], node: true },
   {
@@ -62,6 +69,8 @@ export const impureGlobals: readonly string[] = [
 /** Where a run starts: what none of these reaches is dead. Paths, `*` standing for any part of a path. */
 export const entries: readonly string[] = [
   'index.html',
+  // Built by itself, and named in vite.config.ts.
+  'src/offline/service-worker.ts',
   'signaling/main.ts',
   'bench/main.ts',
   'gateway/main.ts',
@@ -71,6 +80,7 @@ export const entries: readonly string[] = [
   'scripts/start.mjs',
   'scripts/test.mjs',
   'scripts/sizes.mjs',
+  'scripts/icons.mjs',
   'scripts/require-node.cjs',
   'tests/sim/main.ts',
   'tests/conformance/raft-scripts.ts',
