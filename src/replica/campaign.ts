@@ -12,7 +12,7 @@ export class Campaign {
   readonly #self: MemberId
   readonly #random: () => number
   #at: number | null = null
-  #isAwake = false
+  #isDue = true
 
   constructor(raft: RawNode, roster: Roster, self: MemberId, random: () => number) {
     this.#raft = raft
@@ -21,11 +21,16 @@ export class Campaign {
     this.#random = random
   }
 
-  /** Once, when all that was known to be committed is applied. Returns true if raft has something to do for it. */
+  /** The only voter has nobody to wait for: not when it is opened, nor when a leader that was leaving gave it its vote. */
+  configurationChanged(): void {
+    this.#isDue = true
+  }
+
+  /** When all that was known to be committed is applied. Returns true if raft has something to do for it. */
   wake(confState: ConfState): boolean {
-    if (this.#isAwake) return false
-    this.#isAwake = true
-    if (!isSoleVoter(confState, this.#self)) return false
+    if (!this.#isDue) return false
+    this.#isDue = false
+    if (!isSoleVoter(confState, this.#self) || this.#raft.role === 'leader') return false
     this.#raft.campaign()
     return true
   }

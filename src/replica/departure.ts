@@ -1,7 +1,7 @@
 import type { RawNode } from '../raft/raw-node.ts'
 import type { ConfState, MemberId } from '../raft/types.ts'
 import { NONE } from '../raft/types.ts'
-import { type MembershipView, successor } from './membership.ts'
+import { isLive, type MembershipView, successor } from './membership.ts'
 import type { MembershipDriver } from './membership-driver.ts'
 import type { MembershipOptions } from './options.ts'
 import type { Roster } from './roster.ts'
@@ -110,6 +110,6 @@ const tellAgainTicks = 4
 function isAlone(view: MembershipView, options: MembershipOptions): boolean {
   const { voters, learners } = view.confState
   return [...voters, ...learners].every(
-    member => member === view.self || view.leaving.has(member) || view.silentTicks(member) > options.liveTicks,
+    member => member === view.self || view.leaving.has(member) || !isLive(member, view, options),
   )
 }

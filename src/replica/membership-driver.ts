@@ -1,6 +1,6 @@
 import type { RawNode } from '../raft/raw-node.ts'
 import type { ConfState, Index, MemberId } from '../raft/types.ts'
-import { EMPTY_BYTES } from '../raft/types.ts'
+import { type Chronicle, encodeReasons } from './events.ts'
 import { type MembershipView, planMembership } from './membership.ts'
 import type { ReplicaOptions } from './options.ts'
 import type { Roster } from './roster.ts'
@@ -15,6 +15,7 @@ export class MembershipDriver {
   readonly #roster: Roster
   readonly #self: MemberId
   readonly #options: ReplicaOptions
+  readonly #chronicle: Chronicle
   readonly #joining = new Set<MemberId>()
   readonly #leaving = new Map<MemberId, 'demote' | 'remove'>()
   /** When each of them last said so. */
@@ -27,11 +28,12 @@ export class MembershipDriver {
   #due = true
   #now = 0
 
-  constructor(raft: RawNode, roster: Roster, self: MemberId, options: ReplicaOptions) {
+  constructor(raft: RawNode, roster: Roster, self: MemberId, options: ReplicaOptions, chronicle: Chronicle) {
     this.#raft = raft
     this.#roster = roster
     this.#self = self
     this.#options = options
+    this.#chronicle = chronicle
   }
 
   join(member: MemberId): void {
@@ -70,7 +72,9 @@ export class MembershipDriver {
     this.#changeIndex = leading ? this.#raft.status().lastIndex : 0
     this.#due = true
     this.#snapshotSince.clear()
-    if (!leading) this.#joining.clear()
+    if (leading) return
+    this.#joining.clear()
+    this.#chronicle.withheld(null)
   }
 
   tick(now: number): void {
@@ -82,14 +86,16 @@ export class MembershipDriver {
 
   /** Silence, lag and wishes, as the plan wants to see them. */
   view(confState: ConfState, now: number): MembershipView {
-    const { lastIndex, progress } = this.#raft.status()
+    const { commit, progress } = this.#raft.status()
     return {
       self: this.#self,
       confState,
       joining: this.#joining,
       leaving: this.#leaving,
+      isLinked: member => this.#roster.isLinked(member),
       silentTicks: member => this.#roster.silentTicks(member, now),
-      lag: member => lastIndex - (progress.get(member)?.match ?? 0),
+      absentTicks: member => this.#roster.absentTicks(member, now),
+      lag: member => commit - (progress.get(member)?.match ?? 0),
     }
   }
 
@@ -100,9 +106,11 @@ export class MembershipDriver {
     const members = new Set([...confState.voters, ...confState.votersOutgoing, ...confState.learners])
     for (const member of members) this.#joining.delete(member)
     for (const member of [...this.#leaving.keys()]) if (!members.has(member)) this.stay(member)
-    const changes = planMembership(this.view(confState, now), this.#options.membership)
+    const { changes, withheld } = planMembership(this.view(confState, now), this.#options.membership)
+    this.#chronicle.withheld(withheld)
     if (changes.length === 0) return false
-    if (this.#raft.proposeConfChange({ transition: 'auto', changes, context: EMPTY_BYTES }) === 'dropped') return false
+    const context = encodeReasons(changes)
+    if (this.#raft.proposeConfChange({ transition: 'auto', changes, context }) === 'dropped') return false
     this.#changeIndex = this.#raft.status().lastIndex
     return true
   }

@@ -8,6 +8,7 @@ import { Applied } from './applied.ts'
 import { Campaign } from './campaign.ts'
 import { Clients } from './clients.ts'
 import { Departure } from './departure.ts'
+import { Chronicle } from './events.ts'
 import { ReplicaLog } from './log.ts'
 import { MembershipDriver } from './membership-driver.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
@@ -66,6 +67,7 @@ export class Replica {
   readonly #membership: MembershipDriver
   readonly #departure: Departure
   readonly #campaign: Campaign
+  readonly #chronicle: Chronicle
   readonly #observer: ReplicaObserver | undefined
   #out: Output[] = []
   #now = 0
@@ -116,7 +118,8 @@ export class Replica {
     })
     const { electionTicks } = options
     this.#standing = new Standing(member, { raft: this.#raft, applied, roster: this.#roster, electionTicks })
-    this.#membership = new MembershipDriver(this.#raft, this.#roster, member, options)
+    this.#chronicle = new Chronicle(recovered.hardState.commit, event => emit({ kind: 'event', event }))
+    this.#membership = new MembershipDriver(this.#raft, this.#roster, member, options, this.#chronicle)
     this.#departure = new Departure(this.#raft, this.#membership, this.#roster, member, options.membership)
     this.#campaign = new Campaign(this.#raft, this.#roster, member, random)
   }
@@ -138,7 +141,10 @@ export class Replica {
     this.#upkeep.leases.follow()
     if (ticks > 0) this.#keepUp()
     this.#clients.serve(this.#applied.index)
-    if (this.#standing.takeChange(this.#now, this.#clients.writes.size)) this.#out.push({ kind: 'statusChanged' })
+    if (this.#standing.takeChange(this.#now, this.#clients.writes.size)) {
+      this.#out.push({ kind: 'statusChanged' })
+      this.#chronicle.quorum(this.hasQuorum)
+    }
     return this.#out
   }
 
@@ -303,6 +309,7 @@ export class Replica {
       if (leader !== NONE) this.#counts.leaderChanges += 1
       this.#lastLeader = leader
       this.#lastTerm = this.#raft.term
+      this.#chronicle.leads(leader, this.#raft.term)
       this.#standing.leaderHeard(this.#now)
       this.#repetition.leaderChanged()
       this.#clients.reads.restart()
@@ -364,14 +371,21 @@ export class Replica {
   /** A snapshot from the leader took the place of the entries up to its index. */
   #installed(snapshot: Snapshot): void {
     this.#counts.snapshotsInstalled += 1
+    const before = this.#applied.hasState ? this.#applied.confState : null
     this.#applied.install(snapshot)
+    this.#chronicle.installed(this.#applied.index, before, this.#applied.confState)
     this.#roster.retain(this.#applied.confState)
     this.#clients.stateInstalled()
   }
 
   #apply(entry: Entry): void {
     if (entry.type !== 'normal') {
-      this.#applied.confState = this.#raft.applyConfChange(decodeConfChange(entry.data))
+      const change = decodeConfChange(entry.data)
+      const before = this.#applied.confState
+      const after = this.#raft.applyConfChange(change)
+      this.#applied.confState = after
+      this.#chronicle.changed(entry.index, { before, after }, change)
+      this.#campaign.configurationChanged()
       this.#log.persistCommit()
       this.#roster.retain(this.#applied.confState)
       this.#membership.configurationChanged(entry.index)

@@ -7,6 +7,8 @@ export class Roster {
   readonly #connected = new Set<MemberId>()
   readonly #heardAt = new Map<MemberId, number>()
   readonly #positions = new Map<MemberId, Position>()
+  #countingSince = 0
+  #liveTicks = 0
   /** Rises with every change a person would see. */
   version = 0
 
@@ -49,22 +51,29 @@ export class Roster {
     return next
   }
 
+  isLinked(member: MemberId): boolean {
+    return member === this.#self || this.#connected.has(member)
+  }
+
   /**
    * A new leader starts to count silence: members it is linked to are given a fresh start, the others are at once not
    * counted on, but keep what they have for the usual time.
    */
   startCounting(now: number, liveTicks: number): void {
-    for (const member of [...this.#heardAt.keys()]) {
-      this.#heardAt.set(member, this.#connected.has(member) ? now : now - liveTicks - 1)
-    }
-    this.#countingSince = now - liveTicks - 1
+    this.#countingSince = now
+    this.#liveTicks = liveTicks
   }
 
-  #countingSince = 0
-
+  /** Since it was heard, or since counting began. */
   silentTicks(member: MemberId, now: number): number {
     if (member === this.#self) return 0
-    return now - (this.#heardAt.get(member) ?? this.#countingSince)
+    const start = this.#countingSince - (this.#connected.has(member) ? 0 : this.#liveTicks + 1)
+    return now - Math.max(start, this.#heardAt.get(member) ?? start)
+  }
+
+  /** Since it was heard, by whoever led, or since this member was opened. */
+  absentTicks(member: MemberId, now: number): number {
+    return member === this.#self ? 0 : now - (this.#heardAt.get(member) ?? 0)
   }
 
   /** Forget members that are neither linked nor in the configuration, so that the maps stay as small as the cluster. */
@@ -86,7 +95,7 @@ export class Roster {
       .map(member => ({
         member,
         state: voters.has(member) ? ('voter' as const) : ('learner' as const),
-        connected: member === this.#self || this.#connected.has(member),
+        connected: this.isLinked(member),
         position: member === this.#self ? own : (this.#positions.get(member) ?? null),
       }))
   }

@@ -122,7 +122,7 @@ export type MembershipReason =
   | 'successor'
   /** It said that it is going away. */
   | 'leaving'
-  /** A voter, not heard from for `replaceMs`. */
+  /** A voter, not heard from for `replaceMs`; where votes have to move anyway, one that is just not heard. */
   | 'silent'
   /** Not heard from for `forgetMs`. */
   | 'forgotten'
@@ -140,6 +140,8 @@ export type WithheldBecause =
   | 'quorumAtRisk'
   /** There would be fewer voters than `minVoters`. */
   | 'tooFewVoters'
+  /** This leader is going away, and of those who stay nobody has caught up. */
+  | 'noSuccessor'
 
 export type ClientResponse =
   | { readonly ok: true; readonly response: WriteResponse | ReadResponse }
