@@ -1,4 +1,4 @@
-import type { ConfState, Entry, EntryType, HardState, MemberId, Snapshot } from '../raft/types.ts'
+import type { ConfState, Entry, EntryType, HardState, MemberId, Snapshot, SnapshotMetadata } from '../raft/types.ts'
 import { type ByteReader, BytesError, type ByteWriter, integerBytes } from './bytes.ts'
 
 /**
@@ -7,7 +7,8 @@ import { type ByteReader, BytesError, type ByteWriter, integerBytes } from './by
  *
  *     entries    count u32, then of each: type u8, term, index, length u32, data
  *     hardState  term, vote, commit
- *     snapshot   index, term, confState, length u32, data
+ *     place      index, term, confState: what a snapshot is of
+ *     snapshot   place, length u32, data
  *     confState  voters, learners, votersOutgoing, learnersNext (each: count u32, ids), autoLeave u8
  */
 
@@ -59,23 +60,35 @@ export function readHardState(reader: ByteReader): HardState {
   return { term: reader.integer(), vote: reader.integer(), commit: reader.integer() }
 }
 
+export function placeSize({ confState }: SnapshotMetadata): number {
+  return 2 * integerBytes + confStateSize(confState)
+}
+
+export function writePlace(writer: ByteWriter, { index, term, confState }: SnapshotMetadata): void {
+  writer.integer(index)
+  writer.integer(term)
+  writeConfState(writer, confState)
+}
+
+export function readPlace(reader: ByteReader): SnapshotMetadata {
+  const index = reader.integer()
+  const term = reader.integer()
+  return { confState: readConfState(reader), index, term }
+}
+
 export function snapshotSize({ metadata, data }: Snapshot): number {
-  return 2 * integerBytes + confStateSize(metadata.confState) + 4 + data.length
+  return placeSize(metadata) + 4 + data.length
 }
 
 export function writeSnapshot(writer: ByteWriter, { metadata, data }: Snapshot): void {
-  writer.integer(metadata.index)
-  writer.integer(metadata.term)
-  writeConfState(writer, metadata.confState)
+  writePlace(writer, metadata)
   writer.u32(data.length)
   writer.bytes(data)
 }
 
 export function readSnapshot(reader: ByteReader): Snapshot {
-  const index = reader.integer()
-  const term = reader.integer()
-  const confState = readConfState(reader)
-  return { metadata: { confState, index, term }, data: reader.bytes(reader.u32()) }
+  const metadata = readPlace(reader)
+  return { metadata, data: reader.bytes(reader.u32()) }
 }
 
 export function membersSize(members: readonly MemberId[]): number {

@@ -182,13 +182,19 @@ export interface WalState {
 
 /** Port: the durable log of ONE member. Implemented over IndexedDB and, for Node and tests, in memory. */
 export interface Wal {
-  /** What was durable when the log was opened. */
+  /** What was durable when the log was opened. Let go of with the first write, after which it must not be asked for. */
   readonly recovered: WalState
   /**
    * Resolves when the write is durable, in order of the calls. Rejects with `WalError` and then refuses all that follows: a
    * member must never acknowledge what it could not save.
    */
   append(write: WalWrite): Promise<void>
+  /**
+   * Writes a snapshot down beside the log, part by part, with appends in between; takes the place of one staged before. It counts for
+   * nothing until an `append` installs or compacts to that very snapshot (the same bytes, not equal ones), which is then quickly
+   * done. One that was not staged, or not to the end, is written with the append. Rejects as `append` does.
+   */
+  stage(snapshot: Snapshot): Promise<void>
   /** Waits for what was appended. */
   close(): Promise<void>
   /** Closes and deletes the log. */

@@ -1,6 +1,7 @@
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from 'idb'
 import type { MemberId } from '../raft/types.ts'
 import { WalError, type WalErrorCode } from '../replica/types.ts'
+import type { PartKey } from './snapshot-parts.ts'
 
 /** The one IndexedDB database of a member: which stores there are, how it is opened, and what its errors mean here. */
 export interface WalIdentity {
@@ -12,6 +13,7 @@ export interface WalSchema extends DBSchema {
   meta: { key: string; value: StoredIdentity }
   records: { key: number; value: unknown }
   snapshot: { key: string; value: unknown }
+  parts: { key: PartKey; value: unknown }
   outbox: { key: number; value: unknown }
 }
 
@@ -19,13 +21,19 @@ export interface StoredIdentity extends WalIdentity {
   readonly format: number
 }
 
-export type StoreName = 'meta' | 'records' | 'snapshot' | 'outbox'
+const storeNames = ['meta', 'records', 'snapshot', 'parts', 'outbox'] as const
+export type StoreName = (typeof storeNames)[number]
 export type Database = IDBPDatabase<WalSchema>
 export type Transaction = IDBPTransaction<WalSchema, StoreName[], 'readwrite'>
 export type Upgrade = IDBPTransaction<WalSchema, StoreName[], 'versionchange'>
 
-/** Which stores there are: the outbox since version 2. Records carry a version of their own. */
-const DATABASE_VERSION = 2
+/** Which stores there are: the outbox since version 2, the parts since 3. Records carry a version of their own. */
+const DATABASE_VERSION = 3
+
+/**
+ * How long somebody who holds an older version of the database is waited for. Whoever is awake lets go at once; who is frozen may never.
+ */
+export const blockedMsMax = 5_000
 
 /** Counts when the transaction's `complete` has fired: then the browser has asked the disk to keep it. */
 export const strict: IDBTransactionOptions = { durability: 'strict' }
@@ -38,25 +46,32 @@ export function databaseName({ clusterId, member }: WalIdentity): string {
   return `${databasePrefix(clusterId)}${member}`
 }
 
-/** `create` is called, in the transaction that makes the database, if there was none. Errors: `UNAVAILABLE`. */
-export async function openDatabase(
-  identity: WalIdentity,
-  create: (database: Database, transaction: Upgrade) => void,
-): Promise<Database> {
+/**
+ * `create` is called, in the transaction that makes the database, if there was none; the stores are there by then.
+ * Errors: `UNAVAILABLE`.
+ */
+export async function openDatabase(identity: WalIdentity, create: (transaction: Upgrade) => void): Promise<Database> {
   const opened = new Promise<Database>((resolve, reject) => {
+    let patience: ReturnType<typeof setTimeout> | undefined
     let gaveUp = false
     const opening = openDB<WalSchema>(databaseName(identity), DATABASE_VERSION, {
       upgrade(database, oldVersion, _newVersion, transaction) {
         void tolerated(transaction.done)
-        if (oldVersion === 0) create(database, transaction)
-        else database.createObjectStore('outbox')
+        for (const name of storeNames) {
+          if (!database.objectStoreNames.contains(name)) database.createObjectStore(name)
+        }
+        if (oldVersion === 0) create(transaction)
       },
       blocked() {
-        gaveUp = true
-        reject(new WalError('UNAVAILABLE', 'another tab holds an older version of this log'))
+        patience = setTimeout(() => {
+          gaveUp = true
+          reject(new WalError('UNAVAILABLE', 'another tab holds an older version of this log, and does not let go'))
+        }, blockedMsMax)
       },
     })
-    opening.then(database => (gaveUp ? database.close() : resolve(database)), reject)
+    opening
+      .then(database => (gaveUp ? database.close() : resolve(database)), reject)
+      .finally(() => clearTimeout(patience))
   })
   return opened.catch((error: unknown) => {
     throw walError(error, 'UNAVAILABLE')

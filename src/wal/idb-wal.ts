@@ -1,5 +1,5 @@
 import { deleteDB, type IDBPTransaction } from 'idb'
-import type { MemberId } from '../raft/types.ts'
+import type { MemberId, Snapshot } from '../raft/types.ts'
 import { type Wal, WalError, type WalState, type WalWrite } from '../replica/types.ts'
 import {
   type Database,
@@ -16,7 +16,18 @@ import {
   walError,
 } from './database.ts'
 import { IdbOutbox } from './idb-outbox.ts'
-import { type Change, Layout, type Stored, type TailCut } from './layout.ts'
+import {
+  checkIdentity,
+  deleteRecord,
+  deleteStaleParts,
+  IDENTITY_FORMAT,
+  IDENTITY_KEY,
+  readStored,
+  SNAPSHOT_KEY,
+  staleParts,
+} from './idb-read.ts'
+import { type Change, Layout, recoveredOf, type TailCut } from './layout.ts'
+import type { Staging } from './snapshot-parts.ts'
 
 /**
  * The log of one member in one IndexedDB database: its identity, its records, its snapshot, its outbox. So when a browser
@@ -25,10 +36,6 @@ import { type Change, Layout, type Stored, type TailCut } from './layout.ts'
  * Each append is ONE transaction with `durability: 'strict'` and counts when the transaction's `complete` has fired, not when
  * its put has succeeded: only then has the browser asked the disk to keep it.
  */
-
-const IDENTITY_FORMAT = 1
-const IDENTITY_KEY = 'identity'
-const SNAPSHOT_KEY = 'latest'
 
 /**
  * Makes the log of a member that has none. Resolves when identity and initial state are durable.
@@ -39,12 +46,8 @@ export async function createWal(identity: WalIdentity, initial: WalWrite): Promi
   const stored: StoredIdentity = { ...identity, format: IDENTITY_FORMAT }
   let created = false
   // All of it in the transaction that makes the database, so a database that exists is never without a whole log.
-  const database = await openDatabase(identity, (database, transaction) => {
+  const database = await openDatabase(identity, transaction => {
     created = true
-    database.createObjectStore('meta')
-    database.createObjectStore('records')
-    database.createObjectStore('snapshot')
-    database.createObjectStore('outbox')
     void tolerated(transaction.objectStore('meta').put(stored, IDENTITY_KEY))
     carryOut(transaction, change)
   })
@@ -68,7 +71,7 @@ export async function createWal(identity: WalIdentity, initial: WalWrite): Promi
  */
 export async function openWal(identity: WalIdentity): Promise<IdbWal> {
   let missing = false
-  const database = await openDatabase(identity, (_database, transaction) => {
+  const database = await openDatabase(identity, transaction => {
     missing = true
     // Opening makes a database that does not exist; aborting unmakes it.
     transaction.abort()
@@ -77,8 +80,10 @@ export async function openWal(identity: WalIdentity): Promise<IdbWal> {
   })
   try {
     await checkIdentity(database, identity)
-    const { layout, state, cut } = Layout.recover(await readStored(database))
+    const stored = await readStored(database)
+    const { layout, state, cut } = Layout.recover(stored)
     if (cut !== null) await deleteRecord(database, cut.sequence)
+    await deleteStaleParts(database, stored.snapshot?.generation ?? 0)
     return new IdbWal(identity, database, layout, { state, cut, outbox: await IdbOutbox.open(database) })
   } catch (error) {
     database.close()
@@ -115,7 +120,6 @@ export async function deleteWal(identity: WalIdentity): Promise<void> {
 }
 
 export class IdbWal implements Wal {
-  readonly recovered: WalState
   /** The unfinished record that was cut off the end when this log was opened. */
   readonly cut: TailCut | null
   /** The writes this member keeps, in the same database. */
@@ -126,8 +130,10 @@ export class IdbWal implements Wal {
   readonly #inFlight = new Set<Transaction>()
   /** Of the last append: since they complete in order, all are done when it is. */
   #lastDone: Promise<void> = Promise.resolve()
+  #lastStaged: Promise<void> = Promise.resolve()
   /** Set once, and then every append is refused with it. */
   #refusal: WalError | null = null
+  #recovered: WalState | null
 
   constructor(
     identity: WalIdentity,
@@ -135,15 +141,16 @@ export class IdbWal implements Wal {
     layout: Layout,
     found: { readonly state: WalState; readonly cut: TailCut | null; readonly outbox: IdbOutbox },
   ) {
-    this.recovered = found.state
+    this.#recovered = found.state
     this.cut = found.cut
     this.outbox = found.outbox
     this.#identity = identity
     this.#database = database
     this.#layout = layout
     // Someone deletes the database, or a newer version of this code wants to change it: either waits until we let go.
-    database.addEventListener('versionchange', () => {
-      this.#refuse(new WalError('FAILED', 'the log was deleted or replaced by someone else'))
+    database.addEventListener('versionchange', ({ newVersion }) => {
+      const who = newVersion === null ? 'someone deletes the log' : 'a newer version of this program takes over the log'
+      this.#refuse(new WalError('FAILED', who))
       database.close()
     })
     // The browser closed it: storage was cleared or evicted, or its backing store failed.
@@ -152,17 +159,32 @@ export class IdbWal implements Wal {
     })
   }
 
+  get recovered(): WalState {
+    return recoveredOf(this.#recovered)
+  }
+
   /** Throws RangeError at once, and does nothing, for a write that does not fit the log: a bug of the caller's. */
   append(write: WalWrite): Promise<void> {
+    this.#recovered = null
     if (this.#refusal !== null) return Promise.reject(this.#refusal)
-    const done = this.#write(this.#layout.plan(write))
-    this.#lastDone = done
-    return done
+    const change = this.#layout.plan(write)
+    const stores: StoreName[] = change.replacement === null ? ['records'] : ['records', 'snapshot', 'parts']
+    this.#lastDone = this.#write(stores, transaction => carryOut(transaction, change))
+    return this.#lastDone
+  }
+
+  stage(snapshot: Snapshot): Promise<void> {
+    this.#recovered = null
+    if (this.#refusal !== null) return Promise.reject(this.#refusal)
+    const staging = this.#layout.stage(snapshot)
+    if (staging === null) return Promise.resolve()
+    this.#lastStaged = this.#stageParts(staging, this.#lastStaged)
+    return this.#lastStaged
   }
 
   async close(): Promise<void> {
     this.#refusal ??= new WalError('CLOSED', 'the log is closed')
-    await Promise.all([tolerated(this.#lastDone), this.outbox.close()])
+    await Promise.all([tolerated(this.#lastDone), tolerated(this.#lastStaged), this.outbox.close()])
     this.#database.close()
   }
 
@@ -171,15 +193,30 @@ export class IdbWal implements Wal {
     await deleteWal(this.#identity)
   }
 
-  async #write(change: Change): Promise<void> {
+  /**
+   * One part a transaction, each begun when the one before it is done: so appends come in between, and wait for one at most. The
+   * records are in its scope though it changes none, so that it never runs side by side with an append.
+   */
+  async #stageParts(staging: Staging, before: Promise<void>): Promise<void> {
+    await tolerated(before)
+    for (let number = 0; number < staging.count && !staging.isSuperseded; number++) {
+      if (this.#refusal !== null) throw this.#refusal
+      await this.#write(['records', 'parts'], transaction => {
+        const { key, bytes } = staging.part(number)
+        void tolerated(transaction.objectStore('parts').add(bytes, key))
+      })
+    }
+    staging.complete()
+  }
+
+  async #write(stores: StoreName[], carryOut: (transaction: Transaction) => void): Promise<void> {
     let transaction: Transaction | null = null
     try {
-      const stores: StoreName[] = change.replacement === null ? ['records'] : ['records', 'snapshot']
       transaction = this.#database.transaction(stores, 'readwrite', strict)
       this.#inFlight.add(transaction)
       // Should a request be refused at once, nobody gets to wait for `done`.
       void tolerated(transaction.done)
-      carryOut(transaction, change)
+      carryOut(transaction)
       // Spares a round trip to the browser's process, which else waits until our thread has seen the put succeed. But a
       // transaction told to commit no longer needs our thread, so one with others before it is not told, see `#refuse`.
       if (this.#inFlight.size === 1) transaction.commit()
@@ -211,32 +248,10 @@ function carryOut(
   void tolerated(records.add(record, sequence))
   if (replacement === null) return
   void tolerated(records.delete(IDBKeyRange.upperBound(replacement.firstSequence, true)))
+  const parts = transaction.objectStore('parts')
+  for (const { key, bytes } of replacement.parts) void tolerated(parts.add(bytes, key))
+  for (const range of staleParts(replacement.generation)) void tolerated(parts.delete(range))
   void tolerated(transaction.objectStore('snapshot').put(replacement.snapshot, SNAPSHOT_KEY))
-}
-
-async function readStored(database: Database): Promise<Stored> {
-  const transaction = database.transaction(['records', 'snapshot'], 'readonly')
-  const records = transaction.objectStore('records')
-  const [keys, values, snapshot] = await Promise.all([
-    records.getAllKeys(),
-    records.getAll(),
-    transaction.objectStore('snapshot').get(SNAPSHOT_KEY),
-    transaction.done,
-  ])
-  return { records: keys.map((sequence, i) => ({ sequence, value: values[i] })), snapshot }
-}
-
-async function checkIdentity(database: Database, { clusterId, member }: WalIdentity): Promise<void> {
-  const stored = await database.get('meta', IDENTITY_KEY)
-  if (stored?.format !== IDENTITY_FORMAT || stored.clusterId !== clusterId || stored.member !== member) {
-    throw new WalError('CORRUPT', `the log says that it is ${JSON.stringify(stored)}`)
-  }
-}
-
-async function deleteRecord(database: Database, sequence: number): Promise<void> {
-  const transaction = database.transaction(['records'], 'readwrite', strict)
-  void tolerated(transaction.objectStore('records').delete(sequence))
-  await transaction.done
 }
 
 function abort(transaction: Transaction): void {

@@ -1,15 +1,8 @@
 import { BytesError } from '../binary/bytes.ts'
 import type { Entry, HardState, Index, Snapshot } from '../raft/types.ts'
 import { WalError, type WalState, type WalWrite } from '../replica/types.ts'
-import {
-  bytesOf,
-  decodeRecord,
-  decodeSnapshot,
-  encodeRecord,
-  encodeSnapshot,
-  isUnfinishedRecord,
-  type LogRecord,
-} from './record.ts'
+import { bytesOf, decodeRecord, encodeRecord, encodeSnapshot, isUnfinishedRecord, type LogRecord } from './record.ts'
+import { type PartWrite, partCount, partOf, Staging, snapshotPartBytes } from './snapshot-parts.ts'
 
 /**
  * What a log looks like on disk, as pure bookkeeping: each write becomes a `Change` for a disk to carry out atomically, and
@@ -21,16 +14,32 @@ export interface Change {
   /** Key of the new record. */
   readonly sequence: number
   readonly record: Uint8Array<ArrayBuffer>
-  /** The new snapshot, and with it the first record to keep: all older ones are deleted. */
-  readonly replacement: { readonly snapshot: Uint8Array<ArrayBuffer>; readonly firstSequence: number } | null
+  readonly replacement: Replacement | null
+}
+
+/** Another snapshot becomes the current one. */
+export interface Replacement {
+  readonly snapshot: Uint8Array<ArrayBuffer>
+  /** The first record to keep: all older ones are deleted. */
+  readonly firstSequence: number
+  /** The one of its parts: those of all others are deleted. */
+  readonly generation: number
+  /** Its parts, but for those that are there already. Encoded as they are asked for. */
+  readonly parts: Iterable<PartWrite>
 }
 
 /** What a disk holds. Values are unknown: whatever sits in a browser's database may be anything. */
 export interface Stored {
   /** In the order of their keys. */
   readonly records: readonly { readonly sequence: number; readonly value: unknown }[]
-  /** Undefined where there is none. */
-  readonly snapshot: unknown
+  /** Put together from its parts, each of them intact. */
+  readonly snapshot: StoredSnapshot | null
+}
+
+export interface StoredSnapshot {
+  readonly firstSequence: number
+  readonly generation: number
+  readonly snapshot: Snapshot
 }
 
 /** Of the newest record there is only the beginning, so it was cut off: a write that never finished, and that nobody relied on. */
@@ -59,29 +68,38 @@ export class Layout {
   #lastIndex: Index
   readonly #extents: Extent[]
   #nextSequence: number
+  readonly #partBytes: number
+  /** The newest that was begun. */
+  #generation: number
+  #staging: Staging | null = null
 
-  private constructor(hardState: HardState, lastIndex: Index, extents: Extent[]) {
+  private constructor(
+    hardState: HardState,
+    log: { readonly lastIndex: Index; readonly extents: Extent[] },
+    snapshots: { readonly generation: number; readonly partBytes: number },
+  ) {
     this.#hardState = hardState
-    this.#lastIndex = lastIndex
-    this.#extents = extents
-    this.#nextSequence = (extents.at(-1)?.sequence ?? 0) + 1
+    this.#lastIndex = log.lastIndex
+    this.#extents = log.extents
+    this.#nextSequence = (log.extents.at(-1)?.sequence ?? 0) + 1
+    this.#generation = snapshots.generation
+    this.#partBytes = snapshots.partBytes
   }
 
   /** A log that does not exist yet and its first write. */
-  static found(initial: WalWrite): { layout: Layout; change: Change } {
-    const layout = new Layout(initialHardState, 0, [])
+  static found(initial: WalWrite, partBytes: number = snapshotPartBytes): { layout: Layout; change: Change } {
+    const layout = new Layout(initialHardState, { lastIndex: 0, extents: [] }, { generation: 0, partBytes })
     return { layout, change: layout.plan(initial) }
   }
 
   /** Throws `WalError` `CORRUPT` unless what is stored is a whole log, but for an unfinished record at its end. */
-  static recover(stored: Stored): Recovery {
-    const found = stored.snapshot === undefined ? null : readSnapshot(stored.snapshot)
-    const { records, cut } = readRecords(stored.records, found?.firstSequence ?? 1)
+  static recover(stored: Stored, partBytes: number = snapshotPartBytes): Recovery {
+    const { records, cut } = readRecords(stored.records, stored.snapshot?.firstSequence ?? 1)
     const newest = records.at(-1)
     // A log is never without a record: the first write makes one, and every later one keeps at least its own.
     if (newest === undefined) throw new WalError('CORRUPT', cut === null ? 'no record' : `only record: ${cut.reason}`)
 
-    const snapshot = found?.snapshot ?? null
+    const snapshot = stored.snapshot?.snapshot ?? null
     const snapshotIndex = snapshot?.metadata.index ?? 0
     const entries = replay(records, snapshotIndex)
     const lastIndex = entries.at(-1)?.index ?? snapshotIndex
@@ -91,7 +109,22 @@ export class Layout {
 
     const hardState = { ...newest.hardState, commit }
     const extents = records.map(record => extent(record.sequence, record.entries))
-    return { layout: new Layout(hardState, lastIndex, extents), state: { hardState, snapshot, entries }, cut }
+    const generation = stored.snapshot?.generation ?? 0
+    const layout = new Layout(hardState, { lastIndex, extents }, { generation, partBytes })
+    return { layout, state: { hardState, snapshot, entries }, cut }
+  }
+
+  /**
+   * A snapshot that a later write is to make the current one, to be written down in parts before; the one staged before it is in vain.
+   * Null if it is a single part, which is written when it becomes current.
+   */
+  stage({ data }: Snapshot): Staging | null {
+    this.#staging?.supersede()
+    this.#staging = null
+    if (partCount(data.length, this.#partBytes) <= 1) return null
+    this.#generation += 1
+    this.#staging = new Staging(data, this.#generation, this.#partBytes)
+    return this.#staging
   }
 
   /** Throws RangeError, and changes nothing, if the write does not fit the log. */
@@ -112,8 +145,22 @@ export class Layout {
 
     const snapshot = write.compaction?.snapshot ?? write.install
     if (snapshot === null) return { sequence, record, replacement: null }
-    const firstSequence = this.#extents[0]?.sequence ?? sequence
-    return { sequence, record, replacement: { snapshot: encodeSnapshot({ firstSequence, snapshot }), firstSequence } }
+    return { sequence, record, replacement: this.#replace(snapshot, this.#extents[0]?.sequence ?? sequence) }
+  }
+
+  #replace({ metadata, data }: Snapshot, firstSequence: number): Replacement {
+    const staged = this.#staging?.isComplete === true && this.#staging.data === data ? this.#staging : null
+    // What is staged still would lose its parts.
+    this.#staging?.supersede()
+    this.#staging = null
+    if (staged === null) this.#generation += 1
+    const generation = this.#generation
+    return {
+      snapshot: encodeSnapshot({ firstSequence, metadata, generation, bytes: data.length }),
+      firstSequence,
+      generation,
+      parts: staged === null ? parts(data, generation, this.#partBytes) : [],
+    }
   }
 
   /** Whole records from the front, never the newest, which carries the hard state. */
@@ -151,12 +198,9 @@ function contiguous(entries: readonly Entry[]): boolean {
   return entries.every((entry, i) => i === 0 || entry.index === (entries[i - 1]?.index ?? 0) + 1)
 }
 
-function readSnapshot(value: unknown): { firstSequence: number; snapshot: Snapshot } {
-  try {
-    return decodeSnapshot(bytesOf(value))
-  } catch (error) {
-    if (error instanceof BytesError) throw new WalError('CORRUPT', `snapshot: ${error.message}`, { cause: error })
-    throw error
+function* parts(data: Uint8Array, generation: number, partBytes: number): Iterable<PartWrite> {
+  for (let number = 0; number < partCount(data.length, partBytes); number++) {
+    yield partOf(data, generation, number, partBytes)
   }
 }
 
@@ -219,4 +263,10 @@ function replay(records: readonly LogRecord[], snapshotIndex: Index): readonly E
     throw new WalError('CORRUPT', `the snapshot ends at ${snapshotIndex}, the log starts at ${first.index}`)
   }
   return kept
+}
+
+/** For a log that has let go of what it recovered: that may be hundreds of MiB, which nobody needs twice. */
+export function recoveredOf(state: WalState | null): WalState {
+  if (state === null) throw new Error('what was recovered is asked for before anything is written')
+  return state
 }

@@ -2,15 +2,16 @@ import { ByteReader, BytesError, ByteWriter, integerBytes } from '../binary/byte
 import {
   entriesSize,
   hardStateSize,
+  placeSize,
   readEntries,
   readHardState,
+  readPlace,
   readSnapshot,
-  snapshotSize,
   writeEntries,
   writeHardState,
-  writeSnapshot,
+  writePlace,
 } from '../binary/raft.ts'
-import type { Entry, HardState, Snapshot } from '../raft/types.ts'
+import type { Entry, HardState, SnapshotMetadata } from '../raft/types.ts'
 import { WalError } from '../replica/types.ts'
 import { decodeCommand, encodeCommand } from '../store/command-codec.ts'
 import type { Command } from '../store/types.ts'
@@ -22,7 +23,8 @@ import { crc32c } from './crc32c.ts'
  *
  *     seal       CRC-32C u32 of all that follows, version u8, kind u8
  *     record     seal, length u32 of the whole, CRC-32C u32 of version, kind and length, sequence, hard state, entries
- *     snapshot   seal, first sequence, snapshot
+ *     snapshot   seal, first sequence, generation, length, place; its bytes are in parts
+ *     part       seal, generation, number, bytes
  *     outbox     seal, count u32, then of each write: when it was asked for, length u32, command
  *
  * Decoding throws `BytesError` for damage, and `WalError` `CORRUPT` for bytes that are intact but not ours to understand.
@@ -40,16 +42,33 @@ export interface LogRecord {
 export interface SnapshotRecord {
   /** The oldest log record kept beside this snapshot; were it missing, the log would have a hole. */
   readonly firstSequence: number
-  readonly snapshot: Snapshot
+  readonly metadata: SnapshotMetadata
+  /** Which parts are its own; counted up with every snapshot written. */
+  readonly generation: number
+  /** Of all parts together. */
+  readonly bytes: number
+}
+
+/** Version 1 was all in one value. */
+export interface WholeSnapshotRecord extends SnapshotRecord {
+  readonly data: Uint8Array
+}
+
+export interface SnapshotPart {
+  readonly generation: number
+  /** 0, 1, 2, ... */
+  readonly number: number
+  readonly data: Uint8Array
 }
 
 const RECORD = 1
 const SNAPSHOT = 2
 const OUTBOX = 3
-type Kind = typeof RECORD | typeof SNAPSHOT | typeof OUTBOX
+const PART = 4
+type Kind = typeof RECORD | typeof SNAPSHOT | typeof OUTBOX | typeof PART
 
-/** What is written. Records of version 1, which had no length, are still read. */
-const versions: Readonly<Record<Kind, number>> = { [RECORD]: 2, [SNAPSHOT]: 1, [OUTBOX]: 1 }
+/** What is written. Version 1 is still read: of records, which had no length, and of snapshots, which were in one piece. */
+const versions: Readonly<Record<Kind, number>> = { [RECORD]: 2, [SNAPSHOT]: 2, [OUTBOX]: 1, [PART]: 1 }
 
 const checksumBytes = 4
 const sealBytes = checksumBytes + 2
@@ -90,18 +109,44 @@ export function isUnfinishedRecord(bytes: Uint8Array): boolean {
   return bytes.length < view.getUint32(sealBytes, true)
 }
 
-export function encodeSnapshot({ firstSequence, snapshot }: SnapshotRecord): Uint8Array<ArrayBuffer> {
-  const writer = begin(SNAPSHOT, integerBytes + snapshotSize(snapshot))
+export function encodeSnapshot({
+  firstSequence,
+  generation,
+  bytes,
+  metadata,
+}: SnapshotRecord): Uint8Array<ArrayBuffer> {
+  const writer = begin(SNAPSHOT, 3 * integerBytes + placeSize(metadata))
   writer.integer(firstSequence)
-  writeSnapshot(writer, snapshot)
+  writer.integer(generation)
+  writer.integer(bytes)
+  writePlace(writer, metadata)
   return seal(writer.finish())
 }
 
-export function decodeSnapshot(bytes: Uint8Array): SnapshotRecord {
-  const { reader } = unseal(bytes, SNAPSHOT)
-  const record = { firstSequence: reader.integer(), snapshot: readSnapshot(reader) }
+export function decodeSnapshot(bytes: Uint8Array): SnapshotRecord | WholeSnapshotRecord {
+  const { reader, version } = unseal(bytes, SNAPSHOT)
+  const firstSequence = reader.integer()
+  if (version === 1) {
+    const { metadata, data } = readSnapshot(reader)
+    reader.finish()
+    return { firstSequence, metadata, generation: 0, bytes: data.length, data }
+  }
+  const record = { firstSequence, generation: reader.integer(), bytes: reader.integer(), metadata: readPlace(reader) }
   reader.finish()
   return record
+}
+
+export function encodePart({ generation, number, data }: SnapshotPart): Uint8Array<ArrayBuffer> {
+  const writer = begin(PART, 2 * integerBytes + data.length)
+  writer.integer(generation)
+  writer.integer(number)
+  writer.bytes(data)
+  return seal(writer.finish())
+}
+
+export function decodePart(bytes: Uint8Array): SnapshotPart {
+  const { reader } = unseal(bytes, PART)
+  return { generation: reader.integer(), number: reader.integer(), data: reader.bytes(reader.remaining) }
 }
 
 export function encodeOutboxBatch(entries: readonly OutboxEntry[]): Uint8Array<ArrayBuffer> {

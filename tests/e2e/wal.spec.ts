@@ -36,6 +36,44 @@ function failedAt(failing: number) {
   return { outcomes, entries: failing, cut: null }
 }
 
+/** In the page: a newer version of this program wants the database of a log that is open here; and one that is frozen holds it. */
+async function lettingGo() {
+  const { clusterId, entries, filled, openRaw, openWal, outcome, remake, write } = window.wal
+  const wal = await filled(21, 1)
+  const newer = await new Promise<number>(resolve => {
+    const opening = indexedDB.open(`flotilla/${clusterId}/21`, 1_000)
+    opening.onsuccess = () => {
+      resolve(opening.result.version)
+      opening.result.close()
+    }
+  })
+  const said = await wal.append(write({ entries: entries(2, 2) })).catch(String)
+  const older = await outcome(openWal({ clusterId, member: 21 }))
+
+  await (await filled(22, 1)).close()
+  await remake(22, 2, ['meta', 'records', 'snapshot', 'outbox'])
+  // It does not hear that someone waits.
+  const frozen = await openRaw(`flotilla/${clusterId}/22`)
+  const blocked = await outcome(openWal({ clusterId, member: 22 }))
+  frozen.close()
+  const after = await openWal({ clusterId, member: 22 })
+  return { newer, said, older, blocked, after: after.recovered.entries.length }
+}
+
+const letGo = {
+  newer: 1_000,
+  said: 'WalError: a newer version of this program takes over the log',
+  older: 'UNAVAILABLE',
+  blocked: 'UNAVAILABLE',
+  after: 1,
+}
+
+test('a log is let go of for a newer version; one that is held by who does not let go is not waited for', async ({
+  page,
+}) => {
+  expect(await page.evaluate(lettingGo)).toEqual(letGo)
+})
+
 test.describe('the contract of every log, over IndexedDB', () => {
   for (const { name } of walCases) {
     test(name, async ({ page }) => {
@@ -52,44 +90,49 @@ test.describe('the contract of every outbox store, over IndexedDB', () => {
   }
 })
 
-test('a database made before there was an outbox is given one, and keeps its log', async ({ page }) => {
-  const found = await page.evaluate(async () => {
-    const { clusterId, filled, openRaw, openWal, outboxEntry } = window.wal
-    const identity = { clusterId, member: 1 }
-    await (await filled(1, 3)).close()
-    const name = `flotilla/${clusterId}/1`
-    const stores = ['meta', 'records', 'snapshot'] as const
-    const read = <T>(request: IDBRequest<T>) =>
-      new Promise<T>((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result)
-        request.onerror = () => reject(request.error)
-      })
-    const database = await openRaw(name)
-    const contents = await Promise.all(
-      stores.map(async store => {
-        const source = database.transaction(store).objectStore(store)
-        const [keys, values] = await Promise.all([read(source.getAllKeys()), read(source.getAll())])
-        return { store, keys, values }
-      }),
-    )
-    database.close()
-    await read(indexedDB.deleteDatabase(name))
-    const opening = indexedDB.open(name, 1)
-    opening.onupgradeneeded = () => {
-      for (const { store, keys, values } of contents) {
-        const made = opening.result.createObjectStore(store)
-        for (const [i, key] of keys.entries()) made.put(values[i], key)
-      }
-    }
-    ;(await read(opening)).close()
+/** In the page: what becomes of logs of older formats. */
+async function upgrade() {
+  const { clusterId, entries, filled, noise, openWal, outboxEntry, remake, snapshotAt, tamper, wholeSnapshot, write } =
+    window.wal
+  const found: unknown[] = []
+  for (const [member, version, stores] of [
+    [1, 1, ['meta', 'records', 'snapshot']],
+    [2, 2, ['meta', 'records', 'snapshot', 'outbox']],
+  ] as const) {
+    const identity = { clusterId, member }
+    const wal = await filled(member, 5)
+    await wal.append(write({ compaction: { snapshot: snapshotAt(3), compactTo: 3 } }))
+    await wal.close()
+    // Records 5 and on are left.
+    const old = snapshotAt(3, 3, noise(1_500_000))
+    await tamper(member, 'snapshot', store => store.put(wholeSnapshot(5, old), 'latest'))
+    await remake(member, version, stores)
 
     const upgraded = await openWal(identity)
+    const { snapshot, entries: recovered } = upgraded.recovered
+    found.push(
+      snapshot?.metadata.index,
+      snapshot?.data.every((byte, at) => byte === old.data[at]),
+      recovered.length,
+    )
+    found.push(upgraded.outbox.recovered.length)
     await upgraded.outbox.change({ added: [outboxEntry(1)], removed: [] })
-    const result = { entries: upgraded.recovered.entries.length, outbox: upgraded.outbox.recovered.length }
+    const next = snapshotAt(4, 4, noise(1_500_000))
+    await upgraded.stage(next)
+    await upgraded.append(write({ entries: entries(6, 6), compaction: { snapshot: next, compactTo: 4 } }))
     await upgraded.close()
-    return { ...result, again: (await openWal(identity)).outbox.recovered.length }
-  })
-  expect(found).toEqual({ entries: 3, outbox: 0, again: 1 })
+    const again = await openWal(identity)
+    found.push(again.recovered.snapshot?.metadata.index, again.recovered.entries.length, again.outbox.recovered.length)
+    await again.close()
+  }
+  return found
+}
+
+/** What `upgrade` must find, of each version: what the old program left, and then what the new one has written. */
+const upgraded = [1, 2].flatMap(() => [3, true, 2, 0, 4, 2, 1])
+
+test('logs of older formats are opened, with what is in them, and go on in the new one', async ({ page }) => {
+  expect(await page.evaluate(upgrade)).toEqual(upgraded)
 })
 
 test('the writes of a member that was removed go to a new one, and the old one is deleted', async ({ page }) => {
@@ -128,6 +171,8 @@ test('the same in Firefox: the contract, and nothing durable behind a write that
     await test.step(name, () => page.evaluate(name => window.runOutboxContract(name), name))
   }
   for (const failing of [1, 3, 5]) expect(await page.evaluate(failOneOfFive, failing)).toEqual(failedAt(failing))
+  expect(await page.evaluate(lettingGo)).toEqual(letGo)
+  expect(await page.evaluate(upgrade)).toEqual(upgraded)
 })
 
 test.describe('damage in the database', () => {
@@ -138,12 +183,13 @@ test.describe('damage in the database', () => {
       await (await filled(1, 3)).close()
       await tear(1, 'records', 4)
       const cut = await openWal(identity)
+      const first = cut.recovered.entries.length
       await cut.append(write({ entries: entries(3, 4, 9) }))
       await cut.close()
       const again = await openWal(identity)
       return {
         cut: cut.cut,
-        first: cut.recovered.entries.length,
+        first,
         again: again.recovered.entries.length,
         clean: again.cut,
       }
@@ -153,7 +199,7 @@ test.describe('damage in the database', () => {
 
   test('damage stops the member', async ({ page }) => {
     const found = await page.evaluate(async () => {
-      const { clusterId, filled, flipBit, openWal, outcome, snapshotAt, tamper, write } = window.wal
+      const { clusterId, filled, flipBit, noise, openWal, outcome, snapshotAt, tamper, tear, write } = window.wal
       const damages: [string, (member: number) => Promise<void>][] = [
         ['a record in the middle', member => flipBit(member, 'records', 4)],
         ['the newest record', member => flipBit(member, 'records', 6)],
@@ -163,6 +209,12 @@ test.describe('damage in the database', () => {
         ['no record', member => tamper(member, 'records', store => store.clear())],
         ['the snapshot', member => flipBit(member, 'snapshot', 'latest')],
         ['no snapshot', member => tamper(member, 'snapshot', store => store.clear())],
+        ['a part of the snapshot', member => flipBit(member, 'parts', [1, 0])],
+        ['a part that was broken off', member => tear(member, 'parts', [1, 1])],
+        ['a missing part', member => tamper(member, 'parts', store => store.delete([1, 0]))],
+        ['a missing last part', member => tamper(member, 'parts', store => store.delete([1, 2]))],
+        ['no part', member => tamper(member, 'parts', store => store.clear())],
+        ['parts in the wrong places', member => tamper(member, 'parts', store => store.put(new Uint8Array(9), [1, 1]))],
         ['the identity', member => tamper(member, 'meta', store => store.put({ clusterId, member: 99 }, 'identity'))],
         ['no identity', member => tamper(member, 'meta', store => store.clear())],
       ]
@@ -171,7 +223,7 @@ test.describe('damage in the database', () => {
         const member = i + 1
         const wal = await filled(member, 4)
         // Leaves records 3 to 6.
-        await wal.append(write({ compaction: { snapshot: snapshotAt(2), compactTo: 1 } }))
+        await wal.append(write({ compaction: { snapshot: snapshotAt(2, 2, noise(1_300_000)), compactTo: 1 } }))
         await wal.close()
         await damage(member)
         outcomes[name] = await outcome(openWal({ clusterId, member }))
@@ -181,12 +233,43 @@ test.describe('damage in the database', () => {
     expect(new Set(Object.values(found)), JSON.stringify(found)).toEqual(new Set(['CORRUPT']))
   })
 
+  test('what is left of snapshots that were never finished is deleted on opening', async ({ page }) => {
+    const found = await page.evaluate(async () => {
+      const { clusterId, filled, keysOf, noise, openWal, outcome, snapshotAt, write } = window.wal
+      const wal = await filled(1, 4)
+      const current = snapshotAt(2, 2, noise(1_300_000))
+      await wal.stage(current)
+      await wal.append(write({ compaction: { snapshot: current, compactTo: 1 } }))
+      await wal.stage(snapshotAt(3, 3, noise(1_300_000)))
+      const unfinished = outcome(wal.stage(snapshotAt(4, 4, noise(50_000_000))))
+      // A part of it is on its way by now.
+      await wal.append(write({}))
+      await wal.close()
+      const before = new Set((await keysOf(1, 'parts')).map(key => String(key).split(',')[0]))
+      const again = await openWal({ clusterId, member: 1 })
+      const { snapshot } = again.recovered
+      await again.close()
+      return {
+        unfinished: await unfinished,
+        before: before.size > 1,
+        after: await keysOf(1, 'parts'),
+        whole: snapshot?.data.every((byte, at) => byte === current.data[at]),
+      }
+    })
+    const after = [
+      [1, 0],
+      [1, 1],
+      [1, 2],
+    ]
+    expect(found).toEqual({ unfinished: 'CLOSED', before: true, after, whole: true })
+  })
+
   test('a database of a later version of this program is left alone', async ({ page }) => {
     const found = await page.evaluate(async () => {
       const { clusterId, filled, openWal, outcome } = window.wal
       await (await filled(1, 1)).close()
       await new Promise<void>(resolve => {
-        const request = indexedDB.open(`flotilla/${clusterId}/1`, 3)
+        const request = indexedDB.open(`flotilla/${clusterId}/1`, 4)
         request.onsuccess = () => {
           request.result.close()
           resolve()

@@ -3,7 +3,7 @@ import { createWal, deleteWal, type IdbWal, listMembers, openWal } from '../../s
 import { bequeath, newMember } from '../../src/worker/opening.ts'
 import { walCases } from '../unit/wal/contract.ts'
 import { outboxCases, outboxEntry } from '../unit/wal/outbox-contract.ts'
-import { entries, nothing, snapshotAt, write } from '../unit/wal/writes.ts'
+import { entries, nothing, snapshotAt, wholeSnapshot, write } from '../unit/wal/writes.ts'
 
 /**
  * The log over IndexedDB, for `tests/e2e/wal.spec.ts` to drive: the contract's cases by name, and the parts from which a test
@@ -43,6 +43,51 @@ function openRaw(name: string): Promise<IDBDatabase> {
   })
 }
 
+function read<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result)
+    request.onerror = () => reject(request.error)
+  })
+}
+
+/** Makes the database of a log that is not open anew, as an older version of this program had it: with these stores alone. */
+async function remake(member: number, version: number, stores: readonly string[]): Promise<void> {
+  const name = `flotilla/${clusterId}/${member}`
+  const database = await openRaw(name)
+  const contents = await Promise.all(
+    stores.map(async store => {
+      const source = database.transaction(store).objectStore(store)
+      const [keys, values] = await Promise.all([read(source.getAllKeys()), read<unknown[]>(source.getAll())])
+      return { store, keys, values }
+    }),
+  )
+  database.close()
+  await read(indexedDB.deleteDatabase(name))
+  const opening = indexedDB.open(name, version)
+  opening.onupgradeneeded = () => {
+    for (const { store, keys, values } of contents) {
+      const made = opening.result.createObjectStore(store)
+      for (const [i, key] of keys.entries()) made.put(values[i], key)
+    }
+  }
+  ;(await read(opening)).close()
+}
+
+/** Keys of what is in a store of a log that is not open. */
+async function keysOf(member: number, store: string): Promise<IDBValidKey[]> {
+  const database = await openRaw(`flotilla/${clusterId}/${member}`)
+  const keys = await read(database.transaction(store).objectStore(store).getAllKeys())
+  database.close()
+  return keys
+}
+
+/** Bytes that no engine can make smaller. */
+function noise(length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length)
+  for (let at = 0; at < length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536))
+  return bytes
+}
+
 /** Runs `change` on the store of a log that is not open, and waits until it is done. */
 async function tamper(member: number, store: string, change: (store: IDBObjectStore) => void): Promise<void> {
   const database = await openRaw(`flotilla/${clusterId}/${member}`)
@@ -56,7 +101,7 @@ async function tamper(member: number, store: string, change: (store: IDBObjectSt
 }
 
 /** Flips one bit in the middle of a stored value. */
-function flipBit(member: number, storeName: string, key: number | string): Promise<void> {
+function flipBit(member: number, storeName: string, key: IDBValidKey): Promise<void> {
   return replace(member, storeName, key, value => {
     const middle = value.length >> 1
     return value.map((byte, at) => (at === middle ? byte ^ 4 : byte))
@@ -64,14 +109,14 @@ function flipBit(member: number, storeName: string, key: number | string): Promi
 }
 
 /** Leaves the first half of a stored value. */
-function tear(member: number, storeName: string, key: number | string): Promise<void> {
+function tear(member: number, storeName: string, key: IDBValidKey): Promise<void> {
   return replace(member, storeName, key, value => value.slice(0, value.length >> 1))
 }
 
 function replace(
   member: number,
   storeName: string,
-  key: number | string,
+  key: IDBValidKey,
   change: (value: Uint8Array) => Uint8Array,
 ): Promise<void> {
   return tamper(member, storeName, store => {
@@ -100,16 +145,20 @@ const parts = {
   entries,
   filled,
   flipBit,
+  keysOf,
   listMembers,
   newMember,
+  noise,
   nothing,
   openRaw,
   openWal,
   outboxEntry,
   outcome,
+  remake,
   snapshotAt,
   tamper,
   tear,
+  wholeSnapshot,
   write,
 }
 

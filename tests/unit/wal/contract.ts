@@ -249,6 +249,106 @@ export const walCases: readonly WalCase[] = [
     },
   },
   {
+    name: 'a staged snapshot is nothing until a write makes it the current one',
+    async run(place) {
+      const wal = await place.create(nothing)
+      await wal.append(write({ hardState: { term: 1, vote: 0, commit: 3 }, entries: entries(1, 3) }))
+      await wal.stage(snapshotAt(2, 1, noise(2_000_000, 3)))
+      await wal.append(write({ entries: entries(4, 4) }))
+      await wal.close()
+      await recovers(place, { hardState: { term: 1, vote: 0, commit: 3 }, snapshot: null, entries: entries(1, 4) })
+    },
+  },
+  {
+    name: 'a staged snapshot is compacted to, and then another one',
+    async run(place) {
+      const wal = await place.create(nothing)
+      await wal.append(write({ hardState: { term: 1, vote: 0, commit: 4 }, entries: entries(1, 4) }))
+      const [first, second] = [snapshotAt(2, 1, noise(2_000_000, 4)), snapshotAt(4, 1, noise(1_500_000, 5))]
+      await wal.stage(first)
+      await wal.append(write({ compaction: { snapshot: first, compactTo: 2 } }))
+      await wal.stage(second)
+      await wal.append(write({ entries: entries(5, 5) }))
+      await wal.append(write({ compaction: { snapshot: second, compactTo: 4 } }))
+      await wal.close()
+      const expected = { hardState: { term: 1, vote: 0, commit: 4 }, snapshot: second, entries: entries(5, 5) }
+      await recovers(place, expected)
+      await recovers(place, expected)
+    },
+  },
+  {
+    name: 'a staged snapshot is installed',
+    async run(place) {
+      const wal = await place.create(nothing)
+      await wal.append(write({ entries: entries(1, 3) }))
+      const received = snapshotAt(20, 4, noise(2_000_000, 6))
+      await wal.stage(received)
+      await wal.append(
+        write({ hardState: { term: 4, vote: 0, commit: 20 }, install: received, entries: entries(21, 21, 4) }),
+      )
+      await wal.close()
+      await recovers(place, {
+        hardState: { term: 4, vote: 0, commit: 20 },
+        snapshot: received,
+        entries: entries(21, 21, 4),
+      })
+    },
+  },
+  {
+    name: 'appends become durable while a snapshot is staged',
+    async run(place) {
+      const wal = await place.create(nothing)
+      const order: string[] = []
+      const staged = wal.stage(snapshotAt(1, 1, noise(4_000_000, 7))).then(() => order.push('staged'))
+      for (const index of [1, 2, 3]) {
+        await wal.append(write({ entries: [entry(index)] }))
+        order.push(String(index))
+      }
+      await staged
+      equal(order, ['1', '2', '3', 'staged'])
+      await wal.close()
+      await recovers(place, { hardState: { term: 0, vote: 0, commit: 0 }, snapshot: null, entries: entries(1, 3) })
+    },
+  },
+  {
+    name: 'a snapshot staged takes the place of the one before, wherever that had got to',
+    async run(place) {
+      const wal = await place.create(nothing)
+      await wal.append(write({ hardState: { term: 1, vote: 0, commit: 4 }, entries: entries(1, 4) }))
+      const [first, second] = [snapshotAt(2, 1, noise(3_000_000, 8)), snapshotAt(4, 1, noise(2_000_000, 9))]
+      const both = [wal.stage(first), wal.stage(second)]
+      await Promise.all(both)
+      await wal.append(write({ compaction: { snapshot: second, compactTo: 4 } }))
+      await wal.close()
+      await recovers(place, { hardState: { term: 1, vote: 0, commit: 4 }, snapshot: second, entries: [] })
+    },
+  },
+  {
+    name: 'a snapshot is whole even if another was made current while it was staged',
+    async run(place) {
+      const wal = await place.create(nothing)
+      await wal.append(write({ hardState: { term: 1, vote: 0, commit: 4 }, entries: entries(1, 4) }))
+      const [staged, other] = [snapshotAt(4, 1, noise(3_000_000, 10)), snapshotAt(2, 1, noise(2_000_000, 11))]
+      const staging = wal.stage(staged)
+      await wal.append(write({ compaction: { snapshot: other, compactTo: 2 } }))
+      await staging
+      await wal.append(write({ compaction: { snapshot: staged, compactTo: 4 } }))
+      await wal.close()
+      await recovers(place, { hardState: { term: 1, vote: 0, commit: 4 }, snapshot: staged, entries: [] })
+    },
+  },
+  {
+    name: 'closing does not wait for a snapshot that is staged',
+    async run(place) {
+      const wal = await place.create(nothing)
+      const staging = rejects(wal.stage(snapshotAt(1, 1, noise(8_000_000, 12))), 'CLOSED')
+      await wal.close()
+      await staging
+      await rejects(wal.stage(snapshotAt(1)), 'CLOSED')
+      await recovers(place, { hardState: { term: 0, vote: 0, commit: 0 }, snapshot: null, entries: [] })
+    },
+  },
+  {
     name: 'a write that does not fit the log throws at once and changes nothing',
     async run(place) {
       const wal = await place.create(nothing)

@@ -253,3 +253,89 @@ describe('a disk that does as it is told', () => {
     expect(() => disk.open()).toThrow('open already')
   })
 })
+
+describe('a snapshot in parts', () => {
+  const partBytes = 10
+  const oldState = { snapshot: snapshotAt(2, 1, new Uint8Array(25).fill(2)), entries: entries(3, 5) }
+  const newState = { snapshot: snapshotAt(4, 1, new Uint8Array(35).fill(4)), entries: entries(5, 5) }
+
+  /** Holds a snapshot at 2 in three parts and entries up to 5. */
+  async function disk(): Promise<MemoryDisk> {
+    const disk = new MemoryDisk('whenTold', partBytes)
+    const wal = disk.create(nothing)
+    void wal.append(write({ hardState: { term: 1, vote: 0, commit: 5 }, entries: entries(1, 5) }))
+    void wal.append(write({ compaction: { snapshot: oldState.snapshot, compactTo: 2 } }))
+    disk.complete()
+    await wal.close()
+    return disk
+  }
+
+  /** Goes on until that many of its writes are durable: four parts, and the one that makes them current. */
+  async function replacedUpTo(disk: MemoryDisk, writes: number): Promise<void> {
+    const wal = disk.open()
+    let left = writes
+    const complete = async () => {
+      await new Promise(resolve => setImmediate(resolve))
+      if (left === 0) return false
+      left -= 1
+      disk.complete(1)
+      return true
+    }
+    void wal.stage(newState.snapshot).catch(() => {})
+    for (let part = 0; part < 4; part++) if (!(await complete())) return
+    await new Promise(resolve => setImmediate(resolve))
+    void wal.append(write({ compaction: { snapshot: newState.snapshot, compactTo: 4 } })).catch(() => {})
+    await complete()
+  }
+
+  test('is the old one or the new one, wherever the process ends, and nothing else is left', async () => {
+    for (let writes = 0; writes <= 5; writes++) {
+      for (const tornBytes of [0, 7]) {
+        const place = await disk()
+        await replacedUpTo(place, writes)
+        place.crash({ tornBytes })
+        expect(place.open().recovered).toMatchObject(writes === 5 ? newState : oldState)
+        expect(place.generations).toHaveLength(1)
+      }
+    }
+  })
+
+  test('is made current by a write of a few bytes', async () => {
+    const place = await disk()
+    const before = place.bytes
+    await replacedUpTo(place, 4)
+    expect(place.generations).toHaveLength(2)
+    expect(place.bytes).toBeGreaterThan(before + 35)
+    place.complete()
+    expect(place.generations).toHaveLength(1)
+    place.crash()
+    expect(place.open().recovered).toMatchObject(newState)
+  })
+
+  test('is not opened where a part of it is missing, or damaged', async () => {
+    for (const number of [0, 1, 2]) {
+      const place = await disk()
+      place.losePart(place.generations[0] ?? 0, number)
+      expect(code(() => place.open())).toBe('CORRUPT')
+    }
+    for (let bit = 0; bit < 200; bit++) {
+      const place = await disk()
+      place.corruptSnapshot(bit)
+      expect(code(() => place.open())).toBe('CORRUPT')
+    }
+  })
+
+  test('a disk that fails while one is staged refuses all to come', async () => {
+    const place = await disk()
+    const wal = place.open()
+    const staged = wal.stage(newState.snapshot)
+    const appended = wal.append(write({ entries: entries(6, 6) }))
+    await new Promise(resolve => setImmediate(resolve))
+    place.fail('NOSPACE')
+    await expect(staged).rejects.toMatchObject({ code: 'NOSPACE' })
+    await expect(appended).rejects.toMatchObject({ code: 'NOSPACE' })
+    await expect(wal.stage(newState.snapshot)).rejects.toMatchObject({ code: 'NOSPACE' })
+    place.crash()
+    expect(place.open().recovered).toMatchObject(oldState)
+  })
+})

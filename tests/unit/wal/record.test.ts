@@ -4,13 +4,15 @@ import { BytesError } from '../../../src/binary/bytes.ts'
 import { WalError } from '../../../src/replica/types.ts'
 import { crc32c } from '../../../src/wal/crc32c.ts'
 import {
+  decodePart,
   decodeRecord,
   decodeSnapshot,
+  encodePart,
   encodeRecord,
   encodeSnapshot,
   isUnfinishedRecord,
 } from '../../../src/wal/record.ts'
-import { entry, safeInteger, snapshot } from '../net/arbitraries.ts'
+import { bytes, entry, safeInteger, snapshot } from '../net/arbitraries.ts'
 
 const record = fc.record({
   sequence: safeInteger,
@@ -18,7 +20,14 @@ const record = fc.record({
   entries: fc.array(entry, { maxLength: 8 }),
 })
 
-const snapshotRecord = fc.record({ firstSequence: safeInteger, snapshot })
+const snapshotRecord = fc.record({
+  firstSequence: safeInteger,
+  metadata: snapshot.map(({ metadata }) => metadata),
+  generation: safeInteger,
+  bytes: safeInteger,
+})
+
+const part = fc.record({ generation: safeInteger, number: safeInteger, data: bytes })
 
 const sample = encodeRecord({
   sequence: 7,
@@ -72,6 +81,10 @@ describe('round trip', () => {
     fc.assert(fc.property(snapshotRecord, one => void expect(decodeSnapshot(encodeSnapshot(one))).toEqual(one)))
   })
 
+  test('parts of snapshots', () => {
+    fc.assert(fc.property(part, one => void expect(decodePart(encodePart(one))).toEqual(one)))
+  })
+
   test('decoded entries are views of the record', () => {
     expect(decodeRecord(sample).entries[0]?.data.buffer).toBe(sample.buffer)
   })
@@ -91,6 +104,34 @@ describe('records of version 1, without a length', () => {
 
   test('are never taken for unfinished when a bit of them is flipped', () => {
     for (let bit = 0; bit < bytes.length * 8; bit++) expect(isUnfinishedRecord(flipped(bytes, bit))).toBe(false)
+  })
+})
+
+describe('snapshots of version 1, all in one value', () => {
+  const bytes = Uint8Array.from(
+    Buffer.from(
+      'b48fe5b901020300000000000000060000000000000002000000000000000300000001000000000000000200000000000000030000000000000001000000040000000000000000000000000000000003000000070809',
+      'hex',
+    ),
+  )
+
+  test('are read', () => {
+    const confState = { voters: [1, 2, 3], learners: [4], votersOutgoing: [], learnersNext: [], autoLeave: false }
+    expect(decodeSnapshot(bytes)).toEqual({
+      firstSequence: 3,
+      metadata: { confState, index: 6, term: 2 },
+      generation: 0,
+      bytes: 3,
+      data: Uint8Array.of(7, 8, 9),
+    })
+  })
+
+  test('are read whole or not at all', () => {
+    for (let length = 0; length < bytes.length; length++) {
+      expect(() => decodeSnapshot(bytes.subarray(0, length))).toThrow(BytesError)
+    }
+    for (let bit = 0; bit < bytes.length * 8; bit++)
+      expect(() => decodeSnapshot(flipped(bytes, bit))).toThrow(BytesError)
   })
 })
 

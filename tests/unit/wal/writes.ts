@@ -1,5 +1,8 @@
+import { ByteWriter } from '../../../src/binary/bytes.ts'
+import { snapshotSize, writeSnapshot } from '../../../src/binary/raft.ts'
 import type { ConfState, Entry, Index, Snapshot, Term } from '../../../src/raft/types.ts'
 import type { WalWrite } from '../../../src/replica/types.ts'
+import { crc32c } from '../../../src/wal/crc32c.ts'
 
 /** Short ways to say what is written to a log. */
 
@@ -33,3 +36,16 @@ export function write(parts: Partial<WalWrite>): WalWrite {
 
 /** What a member begins with that has not been let into any cluster. */
 export const nothing: WalWrite = write({ hardState: { term: 0, vote: 0, commit: 0 } })
+
+/** As it was written before there were parts: version 1, all in one value. */
+export function wholeSnapshot(firstSequence: number, snapshot: Snapshot): Uint8Array {
+  const writer = new ByteWriter(4 + 1 + 1 + 8 + snapshotSize(snapshot))
+  writer.u32(0)
+  writer.u8(1)
+  writer.u8(2)
+  writer.integer(firstSequence)
+  writeSnapshot(writer, snapshot)
+  const bytes = writer.finish()
+  new DataView(bytes.buffer).setUint32(0, crc32c(bytes.subarray(4)), true)
+  return bytes
+}
