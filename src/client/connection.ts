@@ -212,11 +212,11 @@ export class Connection {
     }
   }
 
-  /** Tells the worker, at once, that the page is going away, with all that was asked for before. */
-  leave(): void {
+  /** Tells the worker, at once, what becomes of the page, with all that was asked for before. */
+  tell(type: 'leave' | 'freeze' | 'wake'): void {
     if (this.#post === null) return
     this.#flush(this.#post)
-    this.#post({ type: 'leave' })
+    this.#post({ type })
   }
 
   receive(message: Exclude<FromHost, { type: 'alive' | 'failed' }>): void {

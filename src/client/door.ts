@@ -35,6 +35,14 @@ export function farewell(status: HostStatus, sharedMemory: boolean, owing: boole
   return { leave: true, holdMs: here.has(replica.leader) ? blindLeaderHoldMs : blindFollowerHoldMs }
 }
 
+/** Nobody looks at a page that is being frozen, so it can wait for longer than one that is being closed. */
+const sharedFreezeHoldMsMax = 500
+
+/** How long to hold the door of a page that is being frozen; without shared memory, as long as on leaving. */
+export function freezeHoldMs(sharedMemory: boolean, leavingHoldMs: number): number {
+  return sharedMemory && leavingHoldMs > 0 ? sharedFreezeHoldMsMax : leavingHoldMs
+}
+
 /** Blocks this thread until the worker opens the door, or `holdMs` are over. `Atomics.wait` is not allowed in a page. */
 export function holdDoor(door: Int32Array | null, holdMs: number, now: () => number = () => performance.now()): void {
   const deadline = now() + holdMs

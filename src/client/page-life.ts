@@ -1,6 +1,6 @@
 import type { HostStatus } from '../worker/protocol.ts'
 import type { Connection } from './connection.ts'
-import { farewell, holdDoor } from './door.ts'
+import { farewell, freezeHoldMs, holdDoor } from './door.ts'
 
 /** What a page's comings and goings concern. */
 export interface PageLifeOptions {
@@ -21,6 +21,9 @@ export interface PageLifeOptions {
 export function watchPageLife(options: PageLifeOptions): void {
   const { signal } = options
   addEventListener('pagehide', () => leave(options), { signal })
+  // Chromium alone has these two, https://wicg.github.io/page-lifecycle/. What is frozen without a word wakes with a jump of its clock.
+  document.addEventListener('freeze', () => freeze(options), { signal })
+  document.addEventListener('resume', () => options.connection.tell('wake'), { signal })
   addEventListener(
     'pageshow',
     ({ persisted }) => {
@@ -34,10 +37,25 @@ export function watchPageLife(options: PageLifeOptions): void {
 
 function leave({ connection, door, status, release, bye }: PageLifeOptions): void {
   release()
-  const opened = door()
+  const opened = shut(door())
   const { writes, leases } = connection.counts
   const { leave, holdMs } = farewell(status(), opened !== null, writes + leases > 0)
-  if (leave) connection.leave()
+  if (leave) connection.tell('leave')
   holdDoor(opened, holdMs)
   bye()
+}
+
+/** The worker is frozen when this is through. A page that is frozen may be discarded, of which nothing tells it. */
+function freeze({ connection, door, status }: PageLifeOptions): void {
+  const opened = shut(door())
+  const { leave, holdMs } = farewell(status(), opened !== null, connection.counts.writes > 0)
+  if (!leave) return
+  connection.tell('freeze')
+  holdDoor(opened, freezeHoldMs(opened !== null, holdMs))
+}
+
+/** It may stand open since an earlier freeze. */
+function shut(door: Int32Array | null): Int32Array | null {
+  if (door !== null) Atomics.store(door, 0, 0)
+  return door
 }

@@ -3,30 +3,82 @@ import type { EpochMs } from './protocol.ts'
 
 /** Length of one tick of every replica in this worker. */
 export const tickMs = 50
-/** A gap in the clock longer than this is a freeze: the ticks it held are not replayed one by one. */
-const freezeMs = 2_000
+/** A gap longer than this is a freeze: the ticks it held are not replayed one by one. */
+export const freezeMs = 2_000
+
+export interface ClockOptions {
+  /** Called with the number of ticks that have passed, one at least. */
+  readonly onTicks: (ticks: number) => void
+  /** The worker was stopped for that long: frozen tab, sleeping machine, debugger. No ticks are given for it. */
+  readonly onJump: (jump: Jump) => void
+  readonly time?: TimeSource
+}
+
+export interface Jump {
+  readonly asleepMs: number
+  /** The part of it that `performance.now()` has missed. */
+  readonly missedMs: number
+}
+
+export interface TimeSource {
+  /** Milliseconds, never going back; may stand still while the machine sleeps. */
+  readonly monotonicMs: () => number
+  /** Milliseconds by the wall clock, which may be set. */
+  readonly wallMs: () => number
+}
 
 /**
- * Calls back once for each tick that has passed, or `onJump` when the worker was stopped for long (frozen tab, sleeping
- * machine, debugger). Worker timers keep their rate in hidden tabs. Returns a function that stops it.
+ * The time of the members of this worker. It asks two clocks: `performance.now()` stands still while a machine sleeps, on Linux
+ * and macOS (https://github.com/w3c/hr-time/issues/115), and a wall clock may be set. So time is what the first says, and a wall
+ * clock far ahead of it is a sleep. If it was set forward instead, a leader gives up its leadership for nothing.
  */
-export function startClock(onTicks: (ticks: number) => void, onJump: () => void): () => void {
-  let last = performance.now()
-  const timer = setInterval(() => {
-    const now = performance.now()
-    const elapsed = now - last
-    if (elapsed > freezeMs) {
-      last = now
-      onJump()
+export class Clock {
+  readonly #options: ClockOptions
+  readonly #time: TimeSource
+  #monotonicMs: number
+  #wallMs: number
+  #timer: ReturnType<typeof setInterval> | null = null
+
+  constructor(options: ClockOptions) {
+    this.#options = options
+    this.#time = options.time ?? { monotonicMs: () => performance.now(), wallMs: () => Date.now() }
+    this.#monotonicMs = this.#time.monotonicMs()
+    this.#wallMs = this.#time.wallMs()
+  }
+
+  /** From now on it looks by itself. Timers of workers keep their rate in hidden tabs. */
+  start(): void {
+    this.#timer = setInterval(() => this.look(), tickMs / 2)
+  }
+
+  stop(): void {
+    if (this.#timer !== null) clearInterval(this.#timer)
+    this.#timer = null
+  }
+
+  /**
+   * Says what time has passed. To be called before anything that arrives is taken in: after a freeze, messages may come before
+   * the timer does.
+   */
+  look(): void {
+    const monotonicMs = this.#time.monotonicMs()
+    const wallMs = this.#time.wallMs()
+    const elapsedMs = monotonicMs - this.#monotonicMs
+    const missedMs = Math.max(0, wallMs - this.#wallMs - elapsedMs)
+    if (elapsedMs + missedMs > freezeMs) {
+      this.#monotonicMs = monotonicMs
+      this.#wallMs = wallMs
+      this.#options.onJump({ asleepMs: elapsedMs + missedMs, missedMs })
       return
     }
-    const ticks = Math.floor(elapsed / tickMs)
+    const ticks = Math.floor(elapsedMs / tickMs)
     if (ticks === 0) return
     // What is left over counts towards the next tick, so that the clock does not drift.
-    last += ticks * tickMs
-    onTicks(ticks)
-  }, tickMs / 2)
-  return () => clearInterval(timer)
+    this.#monotonicMs += ticks * tickMs
+    // The two run apart a little, and are set to each other all the time; only what they miss in one go is a sleep.
+    this.#wallMs = wallMs - (elapsedMs - ticks * tickMs)
+    this.#options.onTicks(ticks)
+  }
 }
 
 /** The real clock, for the links. */

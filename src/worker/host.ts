@@ -1,7 +1,7 @@
 import type { Links } from '../net/worker/links.ts'
 import type { MemberId } from '../raft/types.ts'
 import { type Output, type PeerMessage, WalError } from '../replica/types.ts'
-import { startClock } from './clock.ts'
+import { Clock, type Jump } from './clock.ts'
 import { EventPost } from './event-post.ts'
 import { stepDown } from './faults.ts'
 import type { HostedMember } from './hosted-member.ts'
@@ -9,6 +9,7 @@ import { RoundTrips, renderMetrics } from './metrics.ts'
 import { bequeath, claimMembers, HostFailure, newMember } from './opening.ts'
 import { Orphans } from './orphans.ts'
 import { PageClient } from './page-client.ts'
+import { Parting } from './parting.ts'
 import type { FromHost, HostControl, HostErrorCode, HostStatus, OpenOptions, OpenResult, ToHost } from './protocol.ts'
 import { StatusPost } from './status-post.ts'
 import { Turns } from './turns.ts'
@@ -32,27 +33,21 @@ type Phase =
 /** How long `close()` lets a member hand over before it stops all the same. */
 const farewellMs = 1_000
 
-/** A channel dies with its page and takes along what has not left yet, and nothing tells when it has. */
-const goodbyeFlightMs = 8
-
 /**
  * One tab's host: the member that serves this tab's page, the orphans this tab has adopted, and everything they need of the
  * world. All of them take their turns together.
  */
 export class Host implements Omit<HostControl, 'suspend'> {
   readonly #post: (message: FromHost) => void
-  readonly #door: Int32Array | null
   readonly #links: Links
+  readonly #parting: Parting
+  readonly #clock: Clock
   readonly #turns = new Turns(() => this.#turn())
   readonly #status = new StatusPost(() => this.#postStatus())
   readonly #events = new EventPost(message => this.#post(message))
   readonly #members = new Map<MemberId, HostedMember>()
   readonly #linked = new Set<MemberId>()
   #phase: Phase = { phase: 'closed' }
-  #stopClock: () => void = () => {}
-  #onAllLeft: () => void = () => {}
-  /** On leaving: what the page was not answered is in the outbox. */
-  #kept: Promise<void> = Promise.resolve()
   readonly #roundTrips = new RoundTrips()
   /** To be started when all else of the turn is on its way. */
   #writes: (() => void)[] = []
@@ -63,7 +58,6 @@ export class Host implements Omit<HostControl, 'suspend'> {
     makeLinks: (handlers: LinkHandlers) => Links
   }) {
     this.#post = options.post
-    this.#door = options.door === null ? null : new Int32Array(options.door)
     this.#links = options.makeLinks({
       onUp: member => {
         this.#linked.add(member)
@@ -83,6 +77,9 @@ export class Host implements Omit<HostControl, 'suspend'> {
         this.#status.due()
       },
     })
+    const door = options.door === null ? null : new Int32Array(options.door)
+    this.#parting = new Parting(door, this.#links)
+    this.#clock = new Clock({ onTicks: ticks => this.#tick(ticks), onJump: jump => this.#jump(jump) })
   }
 
   async open(options: OpenOptions): Promise<OpenResult> {
@@ -112,16 +109,7 @@ export class Host implements Omit<HostControl, 'suspend'> {
       page.quorum = primary.replica.status().quorum
       for (const other of others) orphans.lend(other)
       for (const member of [...held, ...this.#linked]) orphans.heard(member)
-      this.#stopClock = startClock(
-        ticks => {
-          this.#pushToAll(Array.from({ length: ticks }, () => ({ kind: 'tick' })))
-          page.tick()
-        },
-        () => {
-          this.#pushToAll([{ kind: 'resume' }])
-          page.tick()
-        },
-      )
+      this.#clock.start()
       this.#status.due()
       return { ok: true, member: primary.id }
     } catch (error) {
@@ -159,11 +147,9 @@ export class Host implements Omit<HostControl, 'suspend'> {
 
   async close(): Promise<void> {
     if (this.#phase.phase === 'open') {
-      const allLeft = new Promise<void>(resolve => {
-        this.#onAllLeft = resolve
-      })
+      const left = this.#parting.left()
       this.#leave()
-      await Promise.race([allLeft, new Promise(resolve => setTimeout(resolve, farewellMs))])
+      await Promise.race([left, new Promise(resolve => setTimeout(resolve, farewellMs))])
     }
     this.#stop({ phase: 'closed' })
     await Promise.all([...this.#members.values()].map(member => member.close()))
@@ -176,8 +162,19 @@ export class Host implements Omit<HostControl, 'suspend'> {
       if (message.type === 'requests') this.#refuse(message)
       return
     }
-    if (message.type === 'leave') this.#leave()
-    else phase.page.receive(message)
+    switch (message.type) {
+      case 'leave':
+        this.#leave()
+        return
+      case 'freeze':
+        this.#part('freezing', phase.page.keepAll())
+        return
+      case 'wake':
+        this.#wake(phase.primary)
+        return
+      default:
+        phase.page.receive(message)
+    }
   }
 
   #refuse(message: Extract<ToHost, { type: 'requests' }>): void {
@@ -201,7 +198,24 @@ export class Host implements Omit<HostControl, 'suspend'> {
     this.#turns.schedule()
   }
 
+  #tick(ticks: number): void {
+    this.#pushToAll(Array.from({ length: ticks }, () => ({ kind: 'tick' })))
+    if (this.#phase.phase === 'open') this.#phase.page.tick()
+  }
+
+  /** What was believed before need not be so any more: who leads, who is there, which leases live. */
+  #jump({ asleepMs, missedMs }: Jump): void {
+    this.#pushToAll([{ kind: 'resume' }])
+    if (this.#phase.phase !== 'open') return
+    const { primary, page } = this.#phase
+    page.slept(missedMs)
+    page.tick()
+    this.#events.add(primary.id, { kind: 'woke', asleepMs })
+  }
+
   #push(member: HostedMember, input: Parameters<HostedMember['push']>[0]): void {
+    // What arrives is taken in by a member that knows what time it is.
+    if (this.#phase.phase === 'open') this.#clock.look()
     member.push(input)
     this.#turns.schedule()
   }
@@ -269,7 +283,7 @@ export class Host implements Omit<HostControl, 'suspend'> {
         return
       case 'left':
         member.hasLeft = true
-        if ([...this.#members.values()].every(({ hasLeft }) => hasLeft)) this.#allLeft()
+        this.#parting.openDoorIf(this.#members.values())
         return
       case 'removed':
         this.#removed(member)
@@ -278,21 +292,21 @@ export class Host implements Omit<HostControl, 'suspend'> {
   }
 
   #leave(): void {
-    if (this.#phase.phase !== 'open') return
     // Its leases are revoked ahead of the farewell, on the same channels.
-    this.#kept = this.#phase.page.leave().catch(() => {})
-    this.#pushToAll([{ kind: 'leave', fate: 'demote' }])
+    if (this.#phase.phase === 'open') this.#part('leaving', this.#phase.page.leave())
   }
 
-  #allLeft(): void {
-    if (this.#phase.phase !== 'open' || !this.#phase.primary.hasLeft) return
-    this.#links.flush()
-    this.#links.bye()
-    const flown = new Promise(resolve => setTimeout(resolve, goodbyeFlightMs))
-    Promise.all([flown, this.#kept]).then(() => {
-      if (this.#door !== null) Atomics.store(this.#door, 0, 1)
-      this.#onAllLeft()
-    })
+  #part(why: 'freezing' | 'leaving', kept: Promise<void>): void {
+    this.#pushToAll([this.#parting.begin(why, kept)])
+    // They may have left before: frozen, and now closed.
+    this.#parting.openDoorIf(this.#members.values())
+  }
+
+  /** Those that are lent a voice stay on their way out. */
+  #wake(primary: HostedMember): void {
+    this.#parting.wake()
+    primary.hasLeft = false
+    this.#push(primary, { kind: 'stay' })
   }
 
   #moveOut(member: HostedMember): void {
@@ -335,7 +349,7 @@ export class Host implements Omit<HostControl, 'suspend'> {
   }
 
   #stop(phase: Exclude<Phase, { phase: 'open' }>): void {
-    this.#stopClock()
+    this.#clock.stop()
     if (this.#phase.phase === 'open') this.#phase.orphans.stop()
     this.#turns.stop()
     this.#status.stop()

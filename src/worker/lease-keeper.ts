@@ -76,6 +76,15 @@ export class LeaseKeeper {
     }
   }
 
+  /** So much time has passed that the clock did not see, as it stood still while the machine slept. */
+  slept(ms: number): void {
+    for (const kept of this.#leases.values()) {
+      kept.untilMs -= ms
+      kept.nextAtMs -= ms
+      if (kept.sentAtMs !== null) kept.sentAtMs -= ms
+    }
+  }
+
   /** False if the answer is to nothing that was asked from here. */
   answered(id: RequestId, response: ClientResponse): boolean {
     const asked = this.#asked.get(id)

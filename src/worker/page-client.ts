@@ -51,7 +51,7 @@ export class PageClient {
     return this.#outbox.unanswered
   }
 
-  receive(message: Exclude<ToHost, { type: 'leave' }>): void {
+  receive(message: Exclude<ToHost, { type: 'leave' | 'freeze' | 'wake' }>): void {
     switch (message.type) {
       case 'requests':
         for (const { id, request } of message.requests) {
@@ -111,6 +111,11 @@ export class PageClient {
     this.#leases.tick()
   }
 
+  /** See `Clock`: so much of the time that has passed is on no clock. */
+  slept(ms: number): void {
+    this.#leases.slept(ms)
+  }
+
   adopt(entries: readonly OutboxEntry[]): Promise<void> {
     return this.#outbox.adopt(entries)
   }
@@ -118,6 +123,11 @@ export class PageClient {
   /** The page says goodbye: its leases end, and what it was not answered is kept. Resolves when it is. */
   leave(): Promise<void> {
     this.#leases.revokeAll()
+    return this.keepAll()
+  }
+
+  /** What the page was not answered is kept, should it be gone without another word. Resolves when it is. */
+  keepAll(): Promise<void> {
     return this.#outbox.keepAll()
   }
 }

@@ -23,8 +23,8 @@ export interface HostPorts {
   readonly data: MessagePort
   readonly links: MessagePort
   /**
-   * Where the engine can share memory: Int32Array(1), set to 1 by the worker when the member may go (see `leave`),
-   * so that a page holding the door need not wait longer than needed.
+   * Where the engine can share memory: Int32Array(1), set to 1 by the worker when the member may go (see `leave` and `freeze`),
+   * so that a page holding the door need not wait longer than needed. The page sets it to 0 before it asks.
    */
   readonly door: SharedArrayBuffer | null
 }
@@ -113,6 +113,10 @@ export type ToHost =
   | { readonly type: 'dropLease'; readonly lease: LeaseId }
   /** The page is going away and holds the door. */
   | { readonly type: 'leave' }
+  /** The page is about to be frozen, and its worker with it, and holds the door. It may wake, or be gone without another word. */
+  | { readonly type: 'freeze' }
+  /** It woke. */
+  | { readonly type: 'wake' }
 
 /** `performance.timeOrigin + performance.now()`: comparable between a page and its worker, and no wall clock sets it back. */
 export type EpochMs = number

@@ -130,6 +130,8 @@ export class Tabs {
         tab.keeper.drop(message.lease)
         break
       case 'leave':
+      case 'freeze':
+      case 'wake':
         break
       default:
         message satisfies never

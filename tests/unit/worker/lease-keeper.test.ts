@@ -127,3 +127,27 @@ test('goodbye revokes all that is kept, and its answers are nobody’s', () => {
 test('answers to what others asked are not its own', () => {
   expect(new Keeping().keeper.answered(5, alive)).toBe(false)
 })
+
+test('time that passed on no clock counts: a lease that ended while the machine slept is lost, one that did not is kept alive', () => {
+  const keeping = new Keeping()
+  keeping.keeper.keep(7, 9, 0)
+  keeping.keeper.keep(8, 9_000, 0)
+  keeping.at(3_000)
+  keeping.keeper.slept(3_600_000)
+  keeping.at(3_050)
+  expect(keeping.told).toEqual([{ type: 'leaseLost', lease: 7 }])
+  const asked = keeping.sent.map(({ command }) => command.request)
+  expect(asked).toEqual([
+    { op: 'leaseKeepAlive', lease: 7 },
+    { op: 'leaseKeepAlive', lease: 8 },
+  ])
+})
+
+test('an answer to what was asked before the machine slept does not prolong a lease by the time it slept', () => {
+  const keeping = new Keeping()
+  keeping.keeper.keep(7, 9_000, 0)
+  keeping.at(3_000_000)
+  keeping.keeper.slept(3_600_000)
+  keeping.answer(alive)
+  expect(keeping.told).toEqual([{ type: 'leaseKept', lease: 7, untilMs: 3_000_000 - 3_600_000 + 9_000_000 }])
+})
