@@ -1,6 +1,13 @@
+import { fileURLToPath } from 'node:url'
 import type { Page } from '@playwright/test'
-import { BoardTab } from './board.ts'
+import { build, type Plugin } from 'vite'
+import { startServer } from '../../signaling/server.ts'
+import type { Database } from '../../src/client/flotilla.ts'
+import { BoardTab, installHandle } from './board.ts'
 import { expect, test } from './fixtures.ts'
+
+/** Runs in the page: put there by `installHandle`. */
+declare function db(): Database
 
 /** Runs in the page until the service worker has the whole app and answers for this page. */
 async function kept(page: Page): Promise<void> {
@@ -76,3 +83,81 @@ test('what is kept is the app, and nothing that has to be asked for', async ({ c
   expect(await fetched('/healthz')).toBe(0)
   for (const file of files) expect(await fetched(file), file).toBe(200)
 })
+
+test('a new version is taken tab by tab, when its person likes, and nobody lacks the old one until then', async ({
+  context,
+  server,
+}, info) => {
+  await installHandle(context)
+  const [ada, ben] = [await BoardTab.open(context, server.url), await BoardTab.open(context, server.url)]
+  for (const { page } of [ada, ben]) await kept(page)
+  const oldFiles = await keptFiles(ada.page)
+
+  await server.stop()
+  const staticDir = info.outputPath('second-version')
+  await buildSecondVersion(staticDir)
+  const second = await startServer({ port: Number(new URL(server.url).port), host: 'localhost', staticDir })
+  try {
+    // Loading a page is what makes the browser look. The page itself is still the one it has.
+    const chris = await BoardTab.open(context, ada.url)
+    for (const { page } of [ada, ben, chris]) {
+      await expect(page.locator('[data-update]')).toContainText('A new version is ready.')
+      expect(await version(page)).toBe('first')
+    }
+    expect(await keptFiles(ada.page)).toEqual(expect.arrayContaining(oldFiles))
+
+    // While somebody types, the page is not to be had.
+    const reload = ada.page.getByRole('button', { name: 'Reload' })
+    await ada.list('Doing').getByRole('button', { name: 'Looking around' }).click()
+    await expect(reload).toBeDisabled()
+    await ada.page.getByRole('textbox', { name: 'Card text' }).fill('Looked around')
+    await ada.page.getByRole('textbox', { name: 'Card text' }).press('Enter')
+    await reload.click()
+    await expect.poll(() => version(ada.page)).toBe('second')
+    await ada.ready()
+    await expect(ada.card('Doing', 'Looked around')).toBeVisible()
+    await expect(ada.page.locator('[data-update]')).toHaveCount(0)
+
+    // The old version's worker can be started anew, though neither the server nor the browser's HTTP cache has it any more.
+    expect(await version(ben.page)).toBe('first')
+    const cdp = await context.newCDPSession(ben.page)
+    await cdp.send('Network.clearBrowserCache')
+    const worker = oldFiles.find(file => file.startsWith('/assets/main-'))
+    expect((await fetch(new URL(worker ?? '', server.url))).status).toBe(404)
+    await ben.page.evaluate(() => db().faults.killWorker())
+    await ben.addCard('Doing', 'By the old version')
+    await expect(ada.card('Doing', 'By the old version').locator('[data-pending]')).toHaveCount(0)
+    await expect(ada.card('Doing', 'By the old version')).toBeVisible()
+
+    await chris.page.close()
+    await ben.page.getByRole('button', { name: 'Reload' }).click()
+    await ben.ready()
+    expect(await version(ben.page)).toBe('second')
+    // Nobody runs the old version now.
+    await expect.poll(() => keptFiles(ben.page)).not.toContain(worker)
+  } finally {
+    await second.close()
+  }
+})
+
+function version(page: Page): Promise<string> {
+  return page.evaluate(() => ('secondVersion' in globalThis ? 'second' : 'first'))
+}
+
+/** The app as it is, but for a line more in the page and in its worker, so that all their files have other names. */
+async function buildSecondVersion(outDir: string): Promise<void> {
+  const mark = (): Plugin => ({
+    name: 'second-version',
+    transform: (code, id) =>
+      /\/src\/(ui|worker)\/main\.ts$/.test(id) ? `${code}\nglobalThis.secondVersion = true` : null,
+  })
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  // Playwright says "test", and only a production build has a service worker.
+  const { NODE_ENV } = process.env
+  process.env.NODE_ENV = 'production'
+  try {
+    await build({ root, logLevel: 'silent', build: { outDir }, plugins: [mark()], worker: { plugins: () => [mark()] } })
+  } finally {
+    process.env.NODE_ENV = NODE_ENV
+  }
+}
