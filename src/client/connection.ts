@@ -31,6 +31,12 @@ export interface WriteOptions {
   readonly offline?: Offline
 }
 
+export interface ConnectionOptions {
+  readonly offline?: Offline
+  /** The cluster has acknowledged a write that was asked for here. */
+  readonly onWritten?: () => void
+}
+
 export interface WatchHandle {
   /** So many batches were consumed, and as many more may come. */
   credit(batches: number): void
@@ -63,6 +69,7 @@ interface KeptLease {
  */
 export class Connection {
   readonly #offline: Offline
+  readonly #onWritten: () => void
   readonly #status: Observable<HostStatus | null> = new Observable<HostStatus | null>(null)
   readonly #writes = new Writes()
   readonly #events = new EventLog()
@@ -80,8 +87,9 @@ export class Connection {
   #failure: FlotillaError | null = null
 
   /** Nothing is sent before it is attached to a worker. */
-  constructor({ offline = 'queue' }: { readonly offline?: Offline } = {}) {
+  constructor({ offline = 'queue', onWritten = () => {} }: ConnectionOptions = {}) {
     this.#offline = offline
+    this.#onWritten = onWritten
   }
 
   /** The member's own view, as of its last word; null before the first. */
@@ -166,6 +174,7 @@ export class Connection {
       return { kind: 'write', id, request, bytes, offline, at: Date.now(), settle, ...state }
     })
     if (!answersWrite(request, response)) throw new Error(`assertion failed: ${request.op} answered by ${response.op}`)
+    this.#onWritten()
     return response
   }
 

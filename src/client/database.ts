@@ -1,18 +1,21 @@
 import type { MemberId } from '../raft/types.ts'
 import type { CompactResponse, Header, LeaseId, Revision } from '../store/types.ts'
 import type { HostStatus } from '../worker/protocol.ts'
+import { type ExportData, type ExportOptions, exportBackup } from './backup.ts'
 import { text } from './codec.ts'
 import type { Connection, WriteOptions } from './connection.ts'
-import { FlotillaError } from './errors.ts'
+import { aborted, FlotillaError } from './errors.ts'
 import type { DatabaseEvent } from './events.ts'
 import type { Faults } from './faults.ts'
 import { KeySpace } from './keyspace.ts'
 import { attachLease, grantLease, type Lease } from './lease.ts'
+import { awaitAnswers, type LeaveOptions } from './leave.ts'
 import { type Abortable, type Consistency, Namespace } from './namespace.ts'
 import type { PendingWrite, SettledWrite } from './pending.ts'
 import { Observable, type Readable } from './readable.ts'
 import { count } from './requests.ts'
 import { SessionLeases } from './session-leases.ts'
+import { type StorageUse, storageUse } from './storage.ts'
 
 /** How it stands with the signaling server. It is needed to find other members, not to stay in touch with them. */
 export type SignalingState =
@@ -43,6 +46,9 @@ export interface DatabaseParts {
   readonly faults: Faults
   /** Prometheus text: what the worker counts. */
   readonly metrics: () => Promise<string>
+  readonly exportData: ExportData
+  /** Has the member removed and deleted. */
+  readonly leave: (force: boolean) => Promise<void>
   /** Stops the member in good order and lets go of everything. */
   readonly close: () => Promise<void>
 }
@@ -57,6 +63,8 @@ export class Database extends Namespace<string> implements AsyncDisposable {
   readonly #connection: Connection
   readonly #status: Observable<DatabaseStatus>
   readonly #metrics: () => Promise<string>
+  readonly #exportData: ExportData
+  readonly #leave: (force: boolean) => Promise<void>
   readonly #close: () => Promise<void>
   #closed: Promise<void> | null = null
 
@@ -69,6 +77,8 @@ export class Database extends Namespace<string> implements AsyncDisposable {
     this.faults = parts.faults
     this.#connection = parts.connection
     this.#metrics = parts.metrics
+    this.#exportData = parts.exportData
+    this.#leave = parts.leave
     this.#close = parts.close
     this.#status = new Observable<DatabaseStatus>({ ...parts.status, signaling: 'connecting', failure: null })
     parts.signaling.subscribe(signaling => this.#status.set({ ...this.#status.value, signaling }))
@@ -148,6 +158,34 @@ export class Database extends Namespace<string> implements AsyncDisposable {
   /** Prometheus text: this tab's member, its log, its links and its page, with etcd's names where etcd counts the same. */
   async metrics(): Promise<string> {
     return (await this.#metrics()) + pageMetrics(this.#connection.counts)
+  }
+
+  /**
+   * All data as a file, for `create` to found another cluster with: every revision that is not compacted, and the leases. Of the
+   * present, like a linearizable read; with `serializable`, of what this tab's member has applied, also without a quorum.
+   */
+  export(options: ExportOptions = {}): Promise<Blob> {
+    return exportBackup(this.#connection, this.#status.value, this.#exportData, options)
+  }
+
+  /** What this site's storage takes up in this browser, and whether the browser has promised to keep it. */
+  storage(): Promise<StorageUse> {
+    return storageUse()
+  }
+
+  /**
+   * Leaves the cluster for good: it removes this tab's member, whose data are then deleted from this browser. The database is closed
+   * then. Members of other tabs stay.
+   *
+   * Errors, after which it is a member still: `LAST_MEMBER` if no other one is in reach, so that this may be the last copy; `UNREMOVED`
+   * if the cluster did not act in time; `UNAVAILABLE` if writes are not answered yet. With `force` it is deleted all the same.
+   */
+  async leave({ force = false, signal }: LeaveOptions = {}): Promise<void> {
+    if (!force) await awaitAnswers(this.#connection, signal)
+    if (signal?.aborted) throw aborted(signal, 'definite')
+    await this.#leave(force)
+    this.#closed ??= Promise.resolve()
+    this.#connection.fail(new FlotillaError('STOPPED', 'This tab has left the cluster.'))
   }
 
   /** Hands over what this member does for the others and stops it. What it holds stays in this browser. */

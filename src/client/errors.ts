@@ -14,6 +14,12 @@ export type ErrorCode =
   /** The caller's `AbortSignal` ended the wait. */
   | 'ABORTED'
   | 'INVALID_INVITE'
+  /** The cluster that was to be recovered is alive. */
+  | 'QUORUM_REACHABLE'
+  /** A member in reach knows more than this browser does. */
+  | 'MEMBER_AHEAD'
+  /** Nobody can be heard without the signaling server, so whether there is a quorum cannot be told. */
+  | 'SIGNALING_UNREACHABLE'
   /** A lease ended, or a key was taken away, under who held on to it: a lock or a seat that is no longer one's own. */
   | 'LOST'
   /** Others kept changing what a transaction read, as often as it was run. */

@@ -1,5 +1,7 @@
+import * as Comlink from 'comlink'
 import type { HostStatus, MembershipOptions } from '../worker/protocol.ts'
 import { withAbort } from './abortable.ts'
+import { unwrap } from './ask-worker.ts'
 import type { Offline } from './calls.ts'
 import { Connection } from './connection.ts'
 import { Database, type SignalingState } from './database.ts'
@@ -12,10 +14,12 @@ import { membershipOptions } from './membership.ts'
 import { Network } from './network.ts'
 import { watchPageLife } from './page-life.ts'
 import { Observable } from './readable.ts'
+import { type Persist, Persistence } from './storage.ts'
 import { Supervisor } from './supervisor.ts'
 import type { WorkerHost } from './worker-host.ts'
 
-export interface CreateOptions {
+/** What every way to open a database takes. */
+export interface TabOptions {
   /** The signaling server's address, like `wss://example.org/signal`; may be relative to the page's. */
   readonly signaling: string | URL
   /** STUN and TURN servers. None by default, which is enough within one network. */
@@ -35,22 +39,33 @@ export interface CreateOptions {
    * `INVALID_ARGUMENT`, if they do not go together.
    */
   readonly membership?: Partial<MembershipOptions>
+  /**
+   * Whether to ask the browser to keep this site's storage even when it runs short of space: `ask` (the default), once, when the
+   * cluster has acknowledged a write that follows a click or a key; `never`.
+   */
+  readonly persist?: Persist
   /** Gives up opening. Has no effect afterwards. */
   readonly signal?: AbortSignal
 }
 
-export interface OpenOptions extends CreateOptions {
+export interface CreateOptions extends TabOptions {
+  /** A file that `export` made: the cluster begins with its data. */
+  readonly data?: Blob
+}
+
+export interface OpenOptions extends TabOptions {
   /** From whoever founded the cluster, or an address that carries it in its fragment. */
   readonly invite: string
 }
 
 /**
- * Founds a cluster, with this tab's member its first and only voter. Share `invite` to let others in.
+ * Founds a cluster, with this tab's member its first and only voter. Share `invite` to let others in. With `data` it begins with what
+ * another cluster held, under the same revisions; leases begin anew with all their time.
  *
- * Errors: `INSECURE_CONTEXT`, `WORKER_UNAVAILABLE`, `STORAGE_UNAVAILABLE`, `LOCKS_UNAVAILABLE`, `NOSPACE`.
+ * Errors: `INVALID_BACKUP` (and then nothing was founded), `INSECURE_CONTEXT`, `WORKER_UNAVAILABLE`, `STORAGE_UNAVAILABLE`, `LOCKS_UNAVAILABLE`, `NOSPACE`.
  */
 export async function create(options: CreateOptions): Promise<Database> {
-  return start('create', newInvite(), options)
+  return start('create', newInvite(), options, options.data ?? null)
 }
 
 /**
@@ -63,21 +78,28 @@ export async function open(options: OpenOptions): Promise<Database> {
   return start('open', parseInvite(options.invite), options)
 }
 
-async function start(mode: 'create' | 'open', invite: Invite, options: CreateOptions): Promise<Database> {
+/** `resume`: as `open`, but never as a new member; for `recover`. */
+export async function start(
+  mode: 'create' | 'open' | 'resume',
+  invite: Invite,
+  options: TabOptions,
+  data: Blob | null = null,
+): Promise<Database> {
   const { signal } = options
   if (signal?.aborted) throw aborted(signal, 'definite')
   checkEnvironment()
   const signalingUrl = webSocketAddress(options.signaling)
   const membership = membershipOptions(options.membership)
   const room = await roomName(invite)
-  const connection = new Connection({ offline: options.offline ?? 'queue' })
+  const persistence = new Persistence(options.persist ?? 'ask')
+  const connection = new Connection({ offline: options.offline ?? 'queue', onWritten: () => persistence.written() })
   const memory = new LastMember(tabStorage(), invite.clusterId)
   const signaling = new Observable<SignalingState>(webRtcAvailable() ? 'connecting' : 'unavailable')
   const network = new Network(signaling, { signalingUrl, room, iceServers: options.iceServers ?? [] })
   const onHost = (host: WorkerHost) => network.serve(host)
   const supervisor = new Supervisor({ connection, memory, membership, clusterId: invite.clusterId, onHost })
   try {
-    const status = await withAbort(supervisor.open(mode), signal)
+    const status = await withAbort(supervisor.open(mode, data), signal)
     if (status.replica.state === 'joining' && !webRtcAvailable()) throw webRtcMissing()
     const { sessionTtlSeconds } = options
     return run({ connection, supervisor, network, memory, signaling, invite, status, sessionTtlSeconds })
@@ -123,9 +145,17 @@ function run(running: Running): Database {
   })
 
   const host = () => {
-    if (supervisor.host === null) throw connection.failure ?? new FlotillaError('STOPPED', 'The database was closed.')
+    if (supervisor.host === null) throw stopped()
     return supervisor.host
   }
+  const stopped = () => connection.failure ?? new FlotillaError('STOPPED', 'The database was closed.')
+
+  const ended = new Promise<never>((_, reject) => {
+    page.signal.addEventListener('abort', () => reject(stopped()))
+  })
+  ended.catch(() => {})
+  /** What a worker that is gone was asked for is never answered. */
+  const untilEnd = <R>(answer: Promise<R>) => Promise.race([answer, ended, host().ended])
 
   return new Database({
     connection,
@@ -136,6 +166,11 @@ function run(running: Running): Database {
     sessionTtlSeconds,
     faults: new Faults({ network, host, signal: page.signal }),
     metrics: async () => host().control.metrics(),
+    exportData: goOn => untilEnd(host().control.exportData(Comlink.proxy(async fraction => goOn(fraction)))),
+    leave: async force => {
+      unwrap(await untilEnd(host().control.leaveForGood(force)))
+      end()
+    },
     close: async () => {
       if (page.signal.aborted) return
       const failed = new Promise(resolve => page.signal.addEventListener('abort', resolve))

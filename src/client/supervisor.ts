@@ -1,5 +1,5 @@
 import type { MemberId } from '../raft/types.ts'
-import type { FromHost, HostStatus, MembershipOptions } from '../worker/protocol.ts'
+import type { FromHost, HostStatus, MembershipOptions, OpenOptions } from '../worker/protocol.ts'
 import type { Connection } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import type { LastMember } from './last-member.ts'
@@ -49,9 +49,9 @@ export class Supervisor {
   }
 
   /** Errors: see `open` and `create`. */
-  async open(mode: 'create' | 'open'): Promise<HostStatus> {
+  async open(mode: OpenOptions['mode'], data: Blob | null = null): Promise<HostStatus> {
     const last = this.#options.memory.take()
-    return this.#run(mode, last?.member ?? null, last?.released ?? false)
+    return this.#run({ mode, data, lastMember: last?.member ?? null, lastMemberReleased: last?.released ?? false })
   }
 
   /** Without ado: whoever wants a farewell says it before. */
@@ -60,14 +60,13 @@ export class Supervisor {
     this.#host = null
   }
 
-  async #run(mode: 'create' | 'open', lastMember: MemberId | null, lastMemberReleased: boolean): Promise<HostStatus> {
+  async #run(opening: Omit<OpenOptions, 'clusterId' | 'membership'>): Promise<HostStatus> {
     const { connection, clusterId, memory, membership, onHost } = this.#options
     const host = this.#start(message => {
       if (host === this.#host) this.#receive(message)
     })
     this.#host = host
-    const opening = host.control.open({ clusterId, mode, lastMember, lastMemberReleased, membership })
-    const opened = await Promise.race([opening, host.ended])
+    const opened = await Promise.race([host.control.open({ ...opening, clusterId, membership }), host.ended])
     if (!opened.ok) throw new FlotillaError(opened.code, opened.message)
     const status = await Promise.race([host.control.status(), host.ended])
     if (host !== this.#host) throw connection.failure ?? new FlotillaError('STOPPED', 'The database was closed.')
@@ -111,10 +110,13 @@ export class Supervisor {
     }
     this.#restarts.push(now)
     // Its lock has fallen free with its worker, or is about to.
-    this.#run('open', member, member !== null).catch((error: unknown) => {
-      // Ended again before it was open.
-      if (error instanceof FlotillaError && error.code === 'WORKER_UNAVAILABLE') this.#replace(member, error)
-      else connection.fail(error instanceof FlotillaError ? error : new FlotillaError('INTERNAL', String(error)))
-    })
+    const released = member !== null
+    this.#run({ mode: 'open', data: null, lastMember: member, lastMemberReleased: released }).catch(
+      (error: unknown) => {
+        // Ended again before it was open.
+        if (error instanceof FlotillaError && error.code === 'WORKER_UNAVAILABLE') this.#replace(member, error)
+        else connection.fail(error instanceof FlotillaError ? error : new FlotillaError('INTERNAL', String(error)))
+      },
+    )
   }
 }

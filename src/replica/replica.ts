@@ -4,6 +4,7 @@ import { RawNode } from '../raft/raw-node.ts'
 import type { ConfState, Entry, MemberId, Message, Snapshot } from '../raft/types.ts'
 import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE } from '../raft/types.ts'
 import { decodeCommand } from '../store/command-codec.ts'
+import type { SnapshotWriter } from '../store/snapshot.ts'
 import { Applied } from './applied.ts'
 import { Campaign } from './campaign.ts'
 import { Clients } from './clients.ts'
@@ -458,6 +459,11 @@ export class Replica {
       inflightMessages: Math.max(0, ...windows.map(({ inflight }) => inflight)),
       inflightBytes: Math.max(0, ...windows.map(({ inflightBytes }) => inflightBytes)),
     }
+  }
+
+  /** Begins to save what was applied, for a file; see the store's. */
+  beginExport(): SnapshotWriter {
+    return this.#applied.store.beginExport()
   }
 
   /** The membership that the applied entries have led to. */

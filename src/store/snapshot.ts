@@ -34,7 +34,13 @@ const NUMBER_BITS = 12
 type Phase =
   | { readonly kind: 'keys'; after: string }
   | { readonly kind: 'changes'; next: ChangeId }
-  | { readonly kind: 'gathering'; readonly whole: Uint8Array; readonly checksum: Checksum; pieces: number; end: number }
+  | {
+      readonly kind: 'gathering'
+      readonly whole: Uint8Array<ArrayBuffer>
+      readonly checksum: Checksum
+      pieces: number
+      end: number
+    }
   | { readonly kind: 'ended' }
 
 /**
@@ -85,7 +91,7 @@ export class SnapshotWriter {
   }
 
   /** Encodes up to about `changesMax` more keys and changes. Returns the whole, in a buffer of its own, when it is done. */
-  step(changesMax: number): Uint8Array | null {
+  step(changesMax: number): Uint8Array<ArrayBuffer> | null {
     for (let left = Math.max(1, changesMax); left > 0; ) {
       const phase = this.#phase
       switch (phase.kind) {

@@ -25,8 +25,9 @@ function makeTable(): Uint32Array {
   return rows
 }
 
-export function crc32c(bytes: Uint8Array): number {
-  let crc = -1
+/** `before`: the checksum of what comes before these bytes, to go on from there. */
+export function crc32c(bytes: Uint8Array, before = 0): number {
+  let crc = ~before
   let i = 0
   for (const end = bytes.length - slices; i <= end; i += slices) {
     crc ^= at(bytes, i) | (at(bytes, i + 1) << 8) | (at(bytes, i + 2) << 16) | (at(bytes, i + 3) << 24)

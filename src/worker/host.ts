@@ -1,16 +1,20 @@
 import type { Links } from '../net/worker/links.ts'
 import type { MemberId } from '../raft/types.ts'
-import { type Output, type PeerMessage, WalError } from '../replica/types.ts'
+import type { Output, PeerMessage } from '../replica/types.ts'
 import { Clock, type Jump } from './clock.ts'
+import type { Result } from './data-protocol.ts'
 import { EventPost } from './event-post.ts'
+import { makeBackup } from './exporting.ts'
+import { asResult, failureOf, HostFailure } from './failure.ts'
 import { stepDown } from './faults.ts'
 import type { HostedMember } from './hosted-member.ts'
 import { RoundTrips, renderMetrics } from './metrics.ts'
-import { bequeath, claimMembers, HostFailure, newMember } from './opening.ts'
+import { bequeath, claimMembers, newMember } from './opening.ts'
 import { Orphans } from './orphans.ts'
 import { PageClient } from './page-client.ts'
 import { Parting } from './parting.ts'
 import type { FromHost, HostControl, HostErrorCode, HostStatus, OpenOptions, OpenResult, ToHost } from './protocol.ts'
+import { checkNotLast, removeFromCluster, unremoved } from './removal.ts'
 import { StatusPost } from './status-post.ts'
 import { Turns } from './turns.ts'
 
@@ -37,7 +41,7 @@ const farewellMs = 1_000
  * One tab's host: the member that serves this tab's page, the orphans this tab has adopted, and everything they need of the
  * world. All of them take their turns together.
  */
-export class Host implements Omit<HostControl, 'suspend'> {
+export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'recover'> {
   readonly #post: (message: FromHost) => void
   readonly #links: Links
   readonly #parting: Parting
@@ -87,7 +91,7 @@ export class Host implements Omit<HostControl, 'suspend'> {
       const { members, held } = await claimMembers(options)
       const { clusterId } = options
       const [first, ...others] = members
-      const primary = first ?? (await newMember(clusterId, 'join'))
+      const primary = first ?? (await newMember(clusterId))
       const page = new PageClient({
         post: this.#post,
         push: input => this.#push(primary, input),
@@ -145,6 +149,29 @@ export class Host implements Omit<HostControl, 'suspend'> {
     return stepDown(primary, input => this.#push(primary, input))
   }
 
+  exportData(goOn: (fraction: number) => Promise<boolean>): Promise<Result<Blob | null>> {
+    return asResult(async () => {
+      const { clusterId, primary } = this.#opened
+      return makeBackup(clusterId, primary.replica.beginExport(), goOn)
+    })
+  }
+
+  leaveForGood(force: boolean): Promise<Result<null>> {
+    return asResult(async () => {
+      const { primary, page } = this.#opened
+      if (!force) checkNotLast(primary.replica.status(), this.#members)
+      // Its leases end while it can still say so.
+      await page.leave()
+      const isRemoved = await removeFromCluster(primary, input => this.#push(primary, input))
+      if (!isRemoved && !force) throw unremoved()
+      this.#stop({ phase: 'closed' })
+      this.#members.delete(primary.id)
+      await Promise.all([primary.destroy(), ...[...this.#members.values()].map(member => member.close())])
+      this.#members.clear()
+      return null
+    })
+  }
+
   async close(): Promise<void> {
     if (this.#phase.phase === 'open') {
       const left = this.#parting.left()
@@ -185,6 +212,11 @@ export class Host implements Omit<HostControl, 'suspend'> {
       responses: message.requests.map(({ id }) => ({ id, response })),
       notifications: [],
     })
+  }
+
+  get #opened(): Extract<Phase, { phase: 'open' }> {
+    if (this.#phase.phase === 'open') return this.#phase
+    throw new HostFailure('STOPPED', 'the member is not open')
   }
 
   #host(member: HostedMember): void {
@@ -318,6 +350,10 @@ export class Host implements Omit<HostControl, 'suspend'> {
 
   #removed(member: HostedMember): void {
     if (this.#phase.phase !== 'open') return
+    if (member.removal !== 'none') {
+      member.removal = 'done'
+      return
+    }
     if (member !== this.#phase.primary) {
       this.#phase.orphans.removed(member)
       return
@@ -384,22 +420,4 @@ export interface LinkHandlers {
   readonly onDown: (member: MemberId) => void
   readonly onMessage: (from: MemberId, to: MemberId, message: PeerMessage) => void
   readonly onChange: () => void
-}
-
-function failureOf(error: unknown): { code: HostErrorCode; message: string } {
-  const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof HostFailure) return { code: error.code, message }
-  if (error instanceof WalError) {
-    switch (error.code) {
-      case 'NOSPACE':
-      case 'CORRUPT':
-        return { code: error.code, message }
-      case 'CLOSED':
-        return { code: 'STOPPED', message }
-      case 'UNAVAILABLE':
-      case 'FAILED':
-        return { code: 'STORAGE_UNAVAILABLE', message }
-    }
-  }
-  return { code: 'INTERNAL', message }
 }

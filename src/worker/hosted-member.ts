@@ -16,6 +16,8 @@ export class HostedMember {
   #inputs: Input[] = []
   /** Nothing depends on it any more. */
   hasLeft = false
+  /** Whether the cluster was asked to remove it, and has. One that is removed without having asked was away too long. */
+  removal: 'none' | 'asked' | 'done' = 'none'
 
   constructor(identity: Identity, wal: IdbWal) {
     this.#identity = identity

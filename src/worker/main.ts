@@ -1,10 +1,13 @@
 import * as Comlink from 'comlink'
 import { Links } from '../net/worker/links.ts'
 import { linksClock } from './clock.ts'
+import { asResult } from './failure.ts'
 import { suspend } from './faults.ts'
 import { Host } from './host.ts'
 import { holdForLife } from './identity.ts'
+import { erase, held } from './keeping.ts'
 import type { FromHost, HostControl, HostPorts, ToHost } from './protocol.ts'
+import { recover } from './recovering.ts'
 
 /** The worker's entry: waits for its ports and wires the host to them. See `protocol.ts`. */
 self.addEventListener(
@@ -33,6 +36,11 @@ self.addEventListener(
       metrics: () => host.metrics(),
       stepDown: () => host.stepDown(),
       suspend: async ms => suspend(ms),
+      exportData: goOn => host.exportData(goOn),
+      leaveForGood: force => host.leaveForGood(force),
+      held: () => asResult(held),
+      erase: clusterId => asResult(() => erase(clusterId)),
+      recover: (clusterId, successorId) => asResult(() => recover(clusterId, successorId)),
       close: () => host.close(),
     }
     Comlink.expose(surface, control)

@@ -1,20 +1,12 @@
 import type { MemberId } from '../raft/types.ts'
-import { emptyState, foundingWrite } from '../replica/founding.ts'
+import { emptyState, foundingWrite, inspectData } from '../replica/founding.ts'
 import type { WalWrite } from '../replica/types.ts'
+import { BackupError, readBackup } from '../wal/backup-file.ts'
 import { createWal, listMembers, openWal } from '../wal/idb-wal.ts'
+import { HostFailure } from './failure.ts'
 import { HostedMember } from './hosted-member.ts'
 import { claim, claimReleased, type Identity, newMemberId } from './identity.ts'
-import type { HostErrorCode, OpenOptions, OutboxEntry } from './protocol.ts'
-
-/** Why there is no member to host. */
-export class HostFailure extends Error {
-  readonly code: HostErrorCode
-
-  constructor(code: HostErrorCode, message: string) {
-    super(message)
-    this.code = code
-  }
-}
+import type { OpenOptions, OutboxEntry } from './protocol.ts'
 
 export interface Opening {
   /** Those that nobody speaks for, claimed and recovered; the one to serve the page comes first. */
@@ -24,11 +16,12 @@ export interface Opening {
 }
 
 /** Finds what this browser holds of the cluster. No members: a new one has to be made. */
-export async function claimMembers({ clusterId, mode, lastMember, lastMemberReleased }: OpenOptions): Promise<Opening> {
+export async function claimMembers(options: OpenOptions): Promise<Opening> {
+  const { clusterId, mode, data, lastMember, lastMemberReleased } = options
   const held = await listMembers(clusterId)
   if (mode === 'create') {
     if (held.length > 0) throw new HostFailure('CLUSTER_EXISTS', 'this browser already holds that cluster')
-    return { members: [await newMember(clusterId, 'found')], held }
+    return { members: [await foundingMember(clusterId, data)], held }
   }
   // This tab's own member first: its lock may still be on its way out with the page before. The others' pages may be reloading,
   // too, so they are not claimed but waited for.
@@ -36,13 +29,13 @@ export async function claimMembers({ clusterId, mode, lastMember, lastMemberRele
     const own = await claimReleased(clusterId, lastMember)
     if (own !== null) return { members: [await resume(clusterId, own)], held }
   }
-  const claims = await Promise.all(held.map(member => claim(clusterId, member)))
-  const identities = claims.filter(identity => identity !== null)
+  const identities = mode === 'resume' ? await claimAll(clusterId, held) : await claimFree(clusterId, held)
   const opened = await Promise.allSettled(identities.map(identity => resume(clusterId, identity)))
   const members = opened.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const failed = opened.find(result => result.status === 'rejected')
   // A damaged log beside a sound one costs a vote, which the cluster will replace; alone, it is for a person to know.
   if (members.length === 0 && failed !== undefined) throw failed.reason
+  if (members.length === 0 && mode === 'resume') throw notHeld()
   members.sort((a, b) => Number(b.id === lastMember) - Number(a.id === lastMember) || compareProgress(a, b))
   return { members, held }
 }
@@ -56,15 +49,67 @@ export async function resume(clusterId: string, identity: Identity): Promise<Hos
   }
 }
 
-export async function newMember(clusterId: string, how: 'found' | 'join'): Promise<HostedMember> {
-  const member = newMemberId()
-  const identity = await claim(clusterId, member)
+export async function newMember(clusterId: string): Promise<HostedMember> {
+  return makeMember(clusterId, () => {
+    return { hardState: emptyState.hardState, entries: [], install: null, compaction: null }
+  })
+}
+
+/** With the data of a backup, if one is given. Nothing is made before all of it was checked. */
+async function foundingMember(clusterId: string, file: Blob | null): Promise<HostedMember> {
+  const data = file === null ? undefined : await dataOf(file)
+  return makeMember(clusterId, member => foundingWrite(member, data))
+}
+
+async function makeMember(clusterId: string, firstWrite: (member: MemberId) => WalWrite): Promise<HostedMember> {
+  const identity = await claimNew(clusterId)
+  try {
+    const { member } = identity
+    return new HostedMember(identity, await createWal({ clusterId, member }, firstWrite(member)))
+  } catch (error) {
+    identity.release()
+    throw error
+  }
+}
+
+export async function claimNew(clusterId: string): Promise<Identity> {
+  const identity = await claim(clusterId, newMemberId())
   if (identity === null) throw new HostFailure('INTERNAL', 'two members drew the same number')
-  const initial: WalWrite =
-    how === 'found'
-      ? foundingWrite(member)
-      : { hardState: emptyState.hardState, entries: [], install: null, compaction: null }
-  return new HostedMember(identity, await createWal({ clusterId, member }, initial))
+  return identity
+}
+
+async function claimFree(clusterId: string, members: readonly MemberId[]): Promise<Identity[]> {
+  const claims = await Promise.all(members.map(member => claim(clusterId, member)))
+  return claims.filter(identity => identity !== null)
+}
+
+/** All or none. Errors: `IN_USE`. */
+export async function claimAll(clusterId: string, members: readonly MemberId[]): Promise<Identity[]> {
+  const identities = await claimFree(clusterId, members)
+  if (identities.length === members.length) return identities
+  for (const { release } of identities) release()
+  const held = members.length - identities.length
+  throw new HostFailure('IN_USE', `other tabs of this browser speak for ${held} of its members: close them first`)
+}
+
+export function notHeld(): HostFailure {
+  return new HostFailure('NOT_HELD', 'this browser holds nothing of that cluster')
+}
+
+async function dataOf(file: Blob): Promise<Uint8Array> {
+  const { header, data } = await readBackup(file).catch((error: unknown) => {
+    throw error instanceof BackupError ? new HostFailure('INVALID_BACKUP', error.message) : error
+  })
+  const found = inspectData(data)
+  if (!found.ok) throw new HostFailure('INVALID_BACKUP', `The backup's data make no sense: ${found.why}.`)
+  if (found.revision !== header.revision) {
+    const { revision } = header
+    throw new HostFailure(
+      'INVALID_BACKUP',
+      `The backup says it is of revision ${revision}, and is of ${found.revision}.`,
+    )
+  }
+  return data
 }
 
 /** The member that knows most comes first: it can lead without catching up. */
@@ -90,7 +135,7 @@ export async function bequeath(
     await removed.destroy()
     return null
   }
-  const heir = await newMember(clusterId, 'join')
+  const heir = await newMember(clusterId)
   await heir.outbox.change({ added: unanswered, removed: [] })
   await heir.close()
   await removed.destroy()

@@ -8,6 +8,7 @@ import type {
   WatchNotification,
 } from '../replica/types.ts'
 import type { Command, LeaseId } from '../store/types.ts'
+import type { DataControl } from './data-protocol.ts'
 
 /**
  * What a page and its worker say to each other. Three ports, handed over in the first message:
@@ -35,8 +36,11 @@ export interface OpenOptions {
   /**
    * `create`: found the cluster, this member its only voter; allowed only once, by whoever made up `clusterId`.
    * `open`: resume a member this browser holds, else wait to be let in as a new one.
+   * `resume`: resume all members this browser holds, each of which must be free, and never make a new one.
    */
-  readonly mode: 'create' | 'open'
+  readonly mode: 'create' | 'open' | 'resume'
+  /** With `create`: a backup to begin with. */
+  readonly data: Blob | null
   /** The member this tab hosted before it was reloaded, if any. */
   readonly lastMember: MemberId | null
   /** The page that hosted it announced its end, so its lock is about to fall free and is worth waiting for. */
@@ -65,7 +69,7 @@ export type OpenResult =
   | { readonly ok: true; readonly member: MemberId }
   | { readonly ok: false; readonly code: HostErrorCode; readonly message: string }
 
-export interface HostControl {
+export interface HostControl extends DataControl {
   /** Resolves when the member runs (it may still be joining). */
   open(options: OpenOptions): Promise<OpenResult>
   status(): Promise<HostStatus>
@@ -190,6 +194,16 @@ export type HostErrorCode =
   | 'LOCKS_UNAVAILABLE'
   /** `create` for a cluster that this browser already holds. */
   | 'CLUSTER_EXISTS'
+  /** The file to begin with is no backup, of a later version, cut short or damaged. */
+  | 'INVALID_BACKUP'
+  /** This browser holds nothing of that cluster. */
+  | 'NOT_HELD'
+  /** Another tab of this browser speaks for a member that would have to be free. */
+  | 'IN_USE'
+  /** Leaving would take away the last copy in reach. */
+  | 'LAST_MEMBER'
+  /** The cluster could not be told in time that this member is to be removed. */
+  | 'UNREMOVED'
   /** The cluster removed this member while it was away. Its log is deleted; opening again makes a new member. */
   | 'REMOVED'
   | 'STOPPED'

@@ -139,14 +139,14 @@ test('the writes of a member that was removed go to a new one, and the old one i
   const found = await page.evaluate(async () => {
     const { bequeath, listMembers, newMember, openWal, outboxEntry } = window.wal
     const clusterId = 'heirs'
-    const removed = await newMember(clusterId, 'join')
+    const removed = await newMember(clusterId)
     const entries = [outboxEntry(1), outboxEntry(2)]
     await removed.outbox.change({ added: entries, removed: [] })
     const heir = await bequeath(clusterId, removed, entries)
     const members = await listMembers(clusterId)
     if (heir === null) throw new Error('there was something to give')
     const { outbox } = await openWal({ clusterId, member: heir })
-    const alone = await newMember(clusterId, 'join')
+    const alone = await newMember(clusterId)
     return {
       heirs: members.map(member => member === heir),
       seqs: outbox.recovered.map(({ command }) => command.seq),

@@ -56,6 +56,8 @@ function tabOf(tabs: Tabs): Database {
     signaling: new Observable('connected'),
     faults: harmlessFaults(),
     metrics: async () => '',
+    exportData: async () => ({ ok: true, value: new Blob() }),
+    leave: async () => {},
     close: async () => {},
   })
 }

@@ -16,6 +16,10 @@ function setUp() {
     signaling,
     faults: harmlessFaults(),
     metrics: async () => 'etcd_server_has_leader 1\n',
+    exportData: async () => ({ ok: true, value: new Blob(['backup']) }),
+    leave: async () => {
+      closes.push('left')
+    },
     close: async () => {
       closes.push('closed')
     },

@@ -6,6 +6,7 @@ import type {
   KeyValue as StoredKeyValue,
   WriteResponse,
 } from '../../../src/store/types.ts'
+import type { DataControl } from '../../../src/worker/data-protocol.ts'
 import type { FromHost, HostErrorCode, HostStatus, ToHost } from '../../../src/worker/protocol.ts'
 
 type Posted<K extends ToHost['type']> = Extract<ToHost, { type: K }>
@@ -121,4 +122,13 @@ export const aloneStatus: HostStatus = {
   },
   adopted: [],
   links: [],
+}
+
+/** A worker that was asked for none of this. */
+export const noData: DataControl = {
+  exportData: async () => ({ ok: true, value: null }),
+  leaveForGood: async () => ({ ok: true, value: null }),
+  held: async () => ({ ok: true, value: [] }),
+  erase: async () => ({ ok: true, value: null }),
+  recover: async () => ({ ok: false, code: 'NOT_HELD', message: 'nothing is held' }),
 }

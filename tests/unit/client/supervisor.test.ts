@@ -6,7 +6,7 @@ import { defaultMembership } from '../../../src/client/membership.ts'
 import { restartsMax, restartWindowMs, Supervisor } from '../../../src/client/supervisor.ts'
 import type { startWorker, WorkerHost } from '../../../src/client/worker-host.ts'
 import type { OpenOptions, OpenResult, ToHost } from '../../../src/worker/protocol.ts'
-import { aloneStatus } from './fake-host.ts'
+import { aloneStatus, noData } from './fake-host.ts'
 
 /** A worker that does as it is told. */
 class FakeWorker {
@@ -33,6 +33,7 @@ class FakeWorker {
         metrics: async () => '',
         stepDown: async () => false,
         suspend: async () => {},
+        ...noData,
         close: async () => {},
       },
       post: message => this.posted.push(message),
@@ -106,6 +107,7 @@ test('a worker that ends is replaced by one that opens the same member', async (
   expect(second?.options).toEqual({
     clusterId: 'c',
     mode: 'open',
+    data: null,
     lastMember: 7,
     lastMemberReleased: true,
     membership: defaultMembership,

@@ -1,0 +1,42 @@
+import type { MemberId } from '../raft/types.ts'
+import type { Input, ReplicaStatus } from '../replica/types.ts'
+import { tickMs } from './clock.ts'
+import { HostFailure } from './failure.ts'
+import type { HostedMember } from './hosted-member.ts'
+
+/** A leader hands over, the next one removes it, and tells: some round trips and elections. */
+const removalMsMax = 5_000
+
+/**
+ * Throws `LAST_MEMBER` if nobody else is in reach who holds the data, but for members that this worker speaks for. One that was
+ * never let in holds nothing.
+ */
+export function checkNotLast({ state, members }: ReplicaStatus, hosted: { has(member: MemberId): boolean }): void {
+  if (state === 'joining' || members.some(({ member, connected }) => connected && !hosted.has(member))) return
+  throw new HostFailure('LAST_MEMBER', 'No other member is in reach: this may be the last copy of the data.')
+}
+
+export function unremoved(): HostFailure {
+  return new HostFailure('UNREMOVED', 'The cluster did not remove this member in time. It is a member still.')
+}
+
+/**
+ * Has the cluster remove a member for good. False if it did not in time, or could not be heard; the member then stays, as it was
+ * but for a leadership that it may have handed over.
+ */
+export async function removeFromCluster(member: HostedMember, push: (input: Input) => void): Promise<boolean> {
+  member.removal = 'asked'
+  push({ kind: 'leave', fate: 'remove' })
+  for (let waitedMs = 0; waitedMs < removalMsMax; waitedMs += tickMs) {
+    await new Promise(resolve => setTimeout(resolve, tickMs))
+    if (isRemoved(member)) return true
+  }
+  member.removal = 'none'
+  push({ kind: 'stay' })
+  return false
+}
+
+/** It was told so, or has applied it. */
+function isRemoved({ removal, replica }: HostedMember): boolean {
+  return removal === 'done' || replica.status().state === 'joining'
+}
