@@ -399,9 +399,12 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
     this.#post({ type: 'failed', code, message, successor })
   }
 
-  #postStatus(): void {
+  /** Returns how many members it told of. */
+  #postStatus(): number {
     const status = this.#currentStatus()
-    if (status !== null) this.#post({ type: 'status', status })
+    if (status === null) return 0
+    this.#post({ type: 'status', status })
+    return status.replica.members.length
   }
 
   #currentStatus(): HostStatus | null {
