@@ -20,8 +20,7 @@ export function hup(raft: Raft, kind: CampaignKind): void {
     logger?.warn(`${id} is unpromotable and can not campaign`)
     return
   }
-  // It would count votes by a configuration that is already superseded.
-  if (raft.log.someUnapplied(entry => entry.type !== 'normal')) {
+  if (hasPendingConfiguration(raft)) {
     logger?.warn(
       `${id} cannot campaign at term ${raft.term} since there are still pending configuration changes to apply`,
     )
@@ -29,6 +28,11 @@ export function hup(raft: Raft, kind: CampaignKind): void {
   }
   logger?.info(`${id} is starting a new election at term ${raft.term}`)
   campaign(raft, kind)
+}
+
+/** Another configuration is committed and not applied yet: votes would be counted by one that is already superseded. */
+export function hasPendingConfiguration(raft: Raft): boolean {
+  return raft.log.someUnapplied(entry => entry.type !== 'normal')
 }
 
 export function campaign(raft: Raft, kind: CampaignKind): void {

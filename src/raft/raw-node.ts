@@ -2,6 +2,7 @@ import { admit } from './admission.ts'
 import { assert, present } from './assert.ts'
 import { encodeConfChange } from './conf-change.ts'
 import { type RaftConfig, resolveConfig } from './config.ts'
+import { hasPendingConfiguration } from './election.ts'
 import { entriesBytes } from './entry.ts'
 import { RaftError } from './errors.ts'
 import { applyConfChange } from './membership.ts'
@@ -16,17 +17,18 @@ import {
   storageApplyResponse,
 } from './ready.ts'
 import { type Status, statusOf } from './status.ts'
-import type {
-  ConfChange,
-  ConfState,
-  Entry,
-  HardState,
-  Index,
-  MemberId,
-  Message,
-  Role,
-  SoftState,
-  Term,
+import {
+  type ConfChange,
+  type ConfState,
+  type Entry,
+  type HardState,
+  type Index,
+  type MemberId,
+  type Message,
+  NONE,
+  type Role,
+  type SoftState,
+  type Term,
 } from './types.ts'
 
 export type { RaftConfig, Ready, Status, StepResult }
@@ -301,10 +303,13 @@ export class RawNode {
 
   /**
    * Somebody says that the entry of this index and term is committed. If it is here, it is committed here, with all before it: logs that
-   * agree in one entry agree up to there (paper 5.3). A leader counts for itself.
+   * agree in one entry agree up to there (paper 5.3). A leader counts for itself. A candidate that learns so of another configuration
+   * gives up: it asked the voters, and counts the votes, of one that is superseded, and may not be a voter itself any more.
    */
   learnCommit(index: Index, term: Term): void {
-    if (this.#raft.role !== 'leader') this.#raft.log.maybeCommit(index, term)
+    const raft = this.#raft
+    if (raft.role === 'leader' || !raft.log.maybeCommit(index, term)) return
+    if (raft.role !== 'follower' && hasPendingConfiguration(raft)) raft.becomeFollower(raft.term, NONE)
   }
 
   get applied(): Index {

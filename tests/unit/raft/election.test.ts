@@ -1,4 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { encodeConfChange } from '../../../src/raft/conf-change.ts'
+import { EMPTY_CONF_STATE } from '../../../src/raft/configuration.ts'
+import { MemoryStorage } from '../../../src/raft/memory-storage.ts'
+import { RawNode } from '../../../src/raft/raw-node.ts'
+import { type ConfChangeSingle, EMPTY_BYTES, type Entry } from '../../../src/raft/types.ts'
 import { Network } from './network.ts'
 
 test('a single voter elects itself', () => {
@@ -131,5 +136,38 @@ describe('check-quorum (thesis 6.2 and 4.2.3)', () => {
     expect(net.node(3).term).toBeGreaterThan(net.node(1).term)
     net.heal()
     net.tickUntil(() => [...net.peers.values()].every(({ node }) => node.leader !== 0 && node.leader === net.leader))
+  })
+})
+
+describe('a candidate that learns from others what is committed', () => {
+  /** A voter that campaigns; the log's last two entries are not known to be committed: a change of the configuration, and one that is none. */
+  function candidate(change: ConfChangeSingle): RawNode {
+    const storage = new MemoryStorage()
+    const confState = { ...EMPTY_CONF_STATE, voters: [1, 2, 3] }
+    storage.applySnapshot({ metadata: { confState, index: 1, term: 1 }, data: EMPTY_BYTES })
+    storage.setHardState({ term: 1, vote: 0, commit: 1 })
+    const data = encodeConfChange({ transition: 'auto', changes: [change], context: EMPTY_BYTES })
+    const entry: Omit<Entry, 'index'> = { term: 1, type: 'normal', data: EMPTY_BYTES }
+    storage.append([
+      { ...entry, index: 2 },
+      { ...entry, index: 3, type: 'confChangeV2', data },
+    ])
+    const net = new Network({ voters: [] })
+    const node = new RawNode({ ...net.configOf(1), storage, applied: 1, preVote: true })
+    node.campaign()
+    expect(node.role).toBe('preCandidate')
+    return node
+  }
+
+  test('goes on if all voters are the same', () => {
+    const node = candidate({ type: 'addLearner', member: 1 })
+    node.learnCommit(2, 1)
+    expect([node.commit, node.role]).toEqual([2, 'preCandidate'])
+  })
+
+  test('gives up if the configuration is another: it may not be a voter any more', () => {
+    const node = candidate({ type: 'addLearner', member: 1 })
+    node.learnCommit(3, 1)
+    expect([node.commit, node.role]).toEqual([3, 'follower'])
   })
 })
