@@ -84,6 +84,70 @@ test('what is kept is the app, and nothing that has to be asked for', async ({ c
   for (const file of files) expect(await fetched(file), file).toBe(200)
 })
 
+test('offline and started anew twice, a tab shows all it has, keeps what is written, and sends it once when the others are back', async ({
+  launchChromium,
+  server,
+}) => {
+  const [first, second] = [await launchChromium(), await launchChromium()]
+  for (const { context } of [first, second]) await installHandle(context)
+  const ada = await BoardTab.open(first.context, server.url)
+  const ben = await BoardTab.open(second.context, ada.url)
+  for (const tab of [ada, ben]) {
+    await tab.sees(2, 1)
+    await kept(tab.page)
+  }
+  await first.kill()
+  await second.kill()
+  await server.stop()
+
+  const train = await launchChromium({ profile: second.profile })
+  await installHandle(train.context)
+  const offline = BoardTab.at(await train.context.newPage())
+  await offline.page.goto(ben.url)
+  await offline.card('Doing', 'Looking around').getByRole('button', { name: 'Looking around' }).click()
+  await offline.page.getByRole('textbox', { name: 'Card text' }).fill('Ben was here')
+  await offline.page.getByRole('textbox', { name: 'Card text' }).press('Enter')
+  await offline.addCard('Done', 'Written on the train')
+  await expect(offline.page.locator('[data-waiting="2"][data-kept="2"]')).toHaveText('2 kept on this device')
+  expect(
+    await offline.page.evaluate(async () => (await db().get('board/about', { serializable: true }))?.version),
+  ).toBe(1)
+  await train.kill()
+
+  const tunnel = await launchChromium({ profile: second.profile })
+  await installHandle(tunnel.context)
+  const later = BoardTab.at(await tunnel.context.newPage())
+  await later.page.goto(ben.url)
+  await expect(later.card('Doing', 'Ben was here').locator('[data-pending]')).toBeVisible()
+  await expect(later.card('Done', 'Written on the train').locator('[data-pending]')).toBeVisible()
+  expect(await later.page.evaluate(() => crossOriginIsolated)).toBe(true)
+
+  // Where the others are, the same card was changed meanwhile.
+  const home = await launchChromium({ profile: first.profile })
+  await installHandle(home.context)
+  const back = await BoardTab.open(home.context, ada.url)
+  await back.card('Doing', 'Looking around').getByRole('button', { name: 'Looking around' }).click()
+  await back.page.getByRole('textbox', { name: 'Card text' }).fill('Ada was here')
+  await back.page.getByRole('textbox', { name: 'Card text' }).press('Enter')
+  await expect(back.card('Doing', 'Ada was here').locator('[data-pending]')).toHaveCount(0)
+
+  await server.start()
+  const choice = later.page.locator('[data-notice=clash]')
+  await expect(choice).toContainText('Ada was here', { timeout: 30_000 })
+  await expect(choice).toContainText('Ben was here')
+  await choice.getByRole('button', { name: 'Use mine' }).click()
+  for (const tab of [back, later]) {
+    await expect(tab.card('Doing', 'Ben was here')).toBeVisible()
+    await expect(tab.card('Done', 'Written on the train')).toHaveCount(1)
+  }
+  await expect(later.page.locator('[data-waiting="0"]')).toBeVisible()
+  const onceWritten = await back.page.evaluate(async () => {
+    const { kvs } = await db().range({ prefix: 'board/card/' })
+    return kvs.filter(({ value }) => value.includes('Written on the train')).map(({ version }) => version)
+  })
+  expect(onceWritten).toEqual([1])
+})
+
 test('a new version is taken tab by tab, when its person likes, and nobody lacks the old one until then', async ({
   context,
   server,
