@@ -1,3 +1,4 @@
+import { newMessage } from '../raft/message.ts'
 import type { RawNode } from '../raft/raw-node.ts'
 import { type ConfState, type MemberId, NONE } from '../raft/types.ts'
 import type { Roster } from './roster.ts'
@@ -33,6 +34,14 @@ export class Campaign {
     if (!isSoleVoter(confState, this.#self) || this.#raft.role === 'leader') return false
     this.#raft.campaign()
     return true
+  }
+
+  /**
+   * At once, and though others still believe in their leader: as if it had handed over to this member with its last word, which whoever
+   * holds its name may say for it.
+   */
+  inPlaceOf(leader: MemberId): void {
+    this.#raft.step(newMessage('MsgTimeoutNow', this.#self, leader, this.#raft.term))
   }
 
   /** A pre-vote soon, at a moment of chance so that not all ask at once: it asks the others whether they have lost the leader, too. */

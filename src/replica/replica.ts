@@ -190,6 +190,9 @@ export class Replica {
       case 'peerDown':
         this.#peerDown(input.member)
         return
+      case 'peerEnded':
+        if (this.#raft.leader === input.member) this.#campaign.inPlaceOf(input.member)
+        return
       case 'resume':
         // The time did pass for everyone else. Two election timeouts of silence make a leader give up (check-quorum).
         for (let tick = 0; tick < 2 * this.#options.electionTicks; tick += 1) this.#raft.tick()
@@ -240,6 +243,7 @@ export class Replica {
       case 'gossip':
         this.#roster.place(from, message.position)
         this.#raft.learnCommit(message.position.commit, message.commitTerm)
+        if (this.#isDeposed(from, message.position)) this.#leaderLost()
         if (this.#isForgotten(from, message.position)) this.#send(from, { kind: 'removed', member: from })
         return
       case 'removed':
@@ -298,10 +302,20 @@ export class Replica {
   #peerDown(member: MemberId): void {
     this.#roster.down(member)
     this.#raft.reportUnreachable(member)
-    if (this.#raft.leader === member) {
-      this.#raft.forgetLeader()
-      this.#campaign.soon(this.#applied.confState, this.#now)
-    }
+    if (this.#raft.leader === member) this.#leaderLost()
+  }
+
+  /**
+   * It led this term, and says that it does not lead: it gave up, or has come back without knowing that it ever led. In one term
+   * nobody leads twice, so this is never old news.
+   */
+  #isDeposed(member: MemberId, { role, term }: Position): boolean {
+    return member === this.#raft.leader && term === this.#raft.term && role !== 'leader' && role !== 'candidate'
+  }
+
+  #leaderLost(): void {
+    this.#raft.forgetLeader()
+    this.#campaign.soon(this.#applied.confState, this.#now)
   }
 
   #propose(): void {

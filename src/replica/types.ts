@@ -66,6 +66,8 @@ export type Input =
   | { readonly kind: 'transfer'; readonly to: MemberId }
   | { readonly kind: 'peerUp'; readonly member: MemberId }
   | { readonly kind: 'peerDown'; readonly member: MemberId }
+  /** That member's name has passed to this one's owner: whoever spoke for it is gone for certain, and nobody else knows it yet. */
+  | { readonly kind: 'peerEnded'; readonly member: MemberId }
   /** The clock jumped: this member was frozen and must not serve or lead on what it believed before. */
   | { readonly kind: 'resume' }
   /** This member is about to go away: hand over leadership and vote. Answered by `left`. */

@@ -60,6 +60,8 @@ export class Orphans {
       identity.release()
       return
     }
+    // Before its log is open: if it led, the others have waited long enough.
+    this.#household.push(this.#household.primary, { kind: 'peerEnded', member: identity.member })
     try {
       const member = await resume(this.#household.clusterId, identity)
       if (this.#stopped) return await member.close()

@@ -41,6 +41,7 @@ function describeInput(input: Input, name: Name): string | null {
       return `transfer to ${name(input.to)}`
     case 'peerUp':
     case 'peerDown':
+    case 'peerEnded':
       return `${input.kind} ${name(input.member)}`
     case 'resume':
     case 'stay':

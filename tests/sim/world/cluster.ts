@@ -337,7 +337,9 @@ export class Cluster {
       )
       return own !== undefined && (votersKnown(own, lent)?.has(member.id) ?? true)
     })
-    if (host !== undefined) this.lend(member, 'demote', host)
+    if (host === undefined || member.isRunning) return
+    host.push({ kind: 'peerEnded', member: member.id })
+    this.lend(member, 'demote', host)
   }
 
   #hostFor(

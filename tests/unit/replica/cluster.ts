@@ -75,12 +75,17 @@ export class TestCluster {
     this.#start(id, disk, disk.create(initial))
   }
 
-  /** Gone; the others notice at once. */
-  stop(id: MemberId): void {
+  /** Gone, and nobody notices. */
+  vanish(id: MemberId): void {
     const { disk } = this.#member(id)
     disk.crash()
     this.#members.delete(id)
     this.#stopped.set(id, disk)
+  }
+
+  /** Gone; the others notice at once. */
+  stop(id: MemberId): void {
+    this.vanish(id)
     for (const other of this.#members.keys())
       if (!this.#isCut(id, other)) this.#push(other, { kind: 'peerDown', member: id })
     this.settle()

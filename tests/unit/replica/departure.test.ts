@@ -182,6 +182,49 @@ describe('an orphan that a sibling has adopted', () => {
   })
 })
 
+describe('a leader that vanished', () => {
+  test('is followed at once by whoever is handed its name', () => {
+    const cluster = TestCluster.of(3)
+    const { leader } = cluster
+    const heir = leader === 2 ? 3 : 2
+    cluster.vanish(leader)
+    cluster.input(heir, { kind: 'peerEnded', member: leader })
+    expect(cluster.leader).toBe(heir)
+    expect(isAnswered(cluster, heir, 1)).toBe(true)
+  })
+
+  test('and is lent a voice says by it that it leads no more, so nobody waits for the election timeout', () => {
+    const cluster = TestCluster.of(3)
+    const { leader } = cluster
+    cluster.vanish(leader)
+    cluster.restart(leader, { kind: 'leave', fate: 'demote' })
+    cluster.until('another leads', () => ![0, leader].includes(cluster.leader), cluster.options.electionTicks / 2)
+    cluster.until('it has no vote', () => !cluster.voters().includes(leader))
+  })
+
+  test('is not replaced by a member that has no vote', () => {
+    const cluster = TestCluster.of(2)
+    cluster.vanish(1)
+    cluster.input(2, { kind: 'peerEnded', member: 1 })
+    expect(cluster.replica(2).status().role).toBe('follower')
+    cluster.restart(1, { kind: 'leave', fate: 'demote' })
+    cluster.until('the other one leads', () => cluster.leader === 2)
+    expect(cluster.voters()).toEqual([2])
+  })
+})
+
+describe('a member whose end is told', () => {
+  test('and that did not lead, leaves the leader as it is', () => {
+    const cluster = TestCluster.of(3)
+    const { leader } = cluster
+    const [heir = 0, gone = 0] = [1, 2, 3].filter(member => member !== leader)
+    const { term } = cluster.replica(leader).status()
+    cluster.vanish(gone)
+    cluster.input(heir, { kind: 'peerEnded', member: gone })
+    expect([cluster.leader, cluster.replica(leader).status().term]).toEqual([leader, term])
+  })
+})
+
 describe('orphans that a sibling has adopted together with itself', () => {
   // Over several seeds, so that each of the orphans gets to lead first.
   for (const seed of [1, 2, 3, 4, 5, 6]) {
