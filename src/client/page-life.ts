@@ -20,10 +20,22 @@ export interface PageLifeOptions {
 /** Tells the worker what happens to its page, which is the only one to hear of it. */
 export function watchPageLife(options: PageLifeOptions): void {
   const { signal } = options
-  addEventListener('pagehide', () => leave(options), { signal })
+  // A page that goes into the back/forward cache is frozen, too, after it has said its farewell.
+  let left = false
+  const onHide = () => {
+    left = true
+    leave(options)
+  }
+  const onFreeze = () => {
+    if (!left) freeze(options)
+  }
+  const onResume = () => {
+    if (!left) options.connection.tell('wake')
+  }
+  addEventListener('pagehide', onHide, { signal })
   // Chromium alone has these two, https://wicg.github.io/page-lifecycle/. What is frozen without a word wakes with a jump of its clock.
-  document.addEventListener('freeze', () => freeze(options), { signal })
-  document.addEventListener('resume', () => options.connection.tell('wake'), { signal })
+  document.addEventListener('freeze', onFreeze, { signal })
+  document.addEventListener('resume', onResume, { signal })
   addEventListener(
     'pageshow',
     ({ persisted }) => {
