@@ -1,5 +1,5 @@
 import type { RawNode } from '../raft/raw-node.ts'
-import type { ConfState, MemberId } from '../raft/types.ts'
+import type { ConfState, MemberId, Term } from '../raft/types.ts'
 import { NONE } from '../raft/types.ts'
 import { isLive, type MembershipView, successor } from './membership.ts'
 import type { MembershipDriver } from './membership-driver.ts'
@@ -29,6 +29,8 @@ export class Departure {
   readonly #self: MemberId
   readonly #options: MembershipOptions
   #phase: Phase = { phase: 'staying' }
+  /** In which term it last led since it began to leave. */
+  #ledIn: Term | null = null
   /** The owner was told that, as far as is known here, nothing depends on this member. It goes on saying so until it is stopped. */
   #announced = false
 
@@ -43,6 +45,7 @@ export class Departure {
   begin(fate: 'demote' | 'remove'): void {
     if (this.#phase.phase !== 'staying') return
     this.#phase = { phase: 'leaving', fate, toldUnder: NONE, toldAt: -tellAgainTicks }
+    this.#ledIn = null
     this.#membership.leave(this.#self, fate)
   }
 
@@ -67,7 +70,10 @@ export class Departure {
     const phase = this.#phase
     if (phase.phase !== 'leaving') return false
     const { voters, votersOutgoing } = confState
-    if (!voters.includes(this.#self) && !votersOutgoing.includes(this.#self)) this.#announce(out)
+    const hasVote = voters.includes(this.#self) || votersOutgoing.includes(this.#self)
+    // A leader that gave its own vote away is the first to know that it has; whoever got it has to know, too.
+    const isSucceeded = this.#ledIn === null || this.#roster.isLedAfter(this.#ledIn)
+    if (!hasVote && isSucceeded) this.#announce(out)
     // With nobody in reach there is nobody to hand anything to, and nobody who would notice.
     if (this.#roster.connected.size === 0) this.#announce(out)
     const leader = this.#raft.leader
@@ -75,7 +81,9 @@ export class Departure {
       this.#phase = { ...phase, toldUnder: leader, toldAt: now }
       this.#tellEveryone(phase.fate, out)
     }
-    return leader === this.#self && this.#handOver(this.#membership.view(confState, now), out)
+    if (leader !== this.#self) return false
+    this.#ledIn = this.#raft.term
+    return this.#handOver(this.#membership.view(confState, now), out)
   }
 
   #handOver(view: MembershipView, out: Output[]): boolean {

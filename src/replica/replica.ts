@@ -303,6 +303,8 @@ export class Replica {
     this.#roster.down(member)
     this.#raft.reportUnreachable(member)
     if (this.#raft.leader === member) this.#leaderLost()
+    // It may have been about to lead: whoever gave it a vote then waits for nobody else.
+    else if (this.#raft.leader === NONE) this.#campaign.soon(this.#applied.confState, this.#now)
   }
 
   /**

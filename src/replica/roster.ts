@@ -1,4 +1,4 @@
-import type { ConfState, MemberId } from '../raft/types.ts'
+import type { ConfState, MemberId, Term } from '../raft/types.ts'
 import type { MemberStatus, Position } from './types.ts'
 
 /** What this member knows of the others by hearing from them, apart from the log: who is linked, who spoke when. */
@@ -39,6 +39,14 @@ export class Roster {
     const last = this.#positions.get(member)
     this.#positions.set(member, position)
     if (last === undefined || !isSame(last, position)) this.version += 1
+  }
+
+  /** Whether somebody linked has said that it leads in a later term. */
+  isLedAfter(term: Term): boolean {
+    for (const [member, position] of this.#positions) {
+      if (position.role === 'leader' && position.term > term && this.#connected.has(member)) return true
+    }
+    return false
   }
 
   /** At most `max` of those linked, everyone in turn: what is told to so few at a time costs the same however many there are. */

@@ -9,7 +9,7 @@ import { asResult, failureOf, HostFailure } from './failure.ts'
 import { stepDown } from './faults.ts'
 import type { HostedMember } from './hosted-member.ts'
 import { RoundTrips, renderMetrics } from './metrics.ts'
-import { bequeath, claimMembers, newMember } from './opening.ts'
+import { type Belonging, bequeath, claimMembers, newMember } from './opening.ts'
 import { Orphans } from './orphans.ts'
 import { PageClient } from './page-client.ts'
 import { Parting } from './parting.ts'
@@ -22,7 +22,7 @@ type Phase =
   | { readonly phase: 'closed' }
   | {
       readonly phase: 'open'
-      readonly clusterId: string
+      readonly belonging: Belonging
       readonly primary: HostedMember
       readonly page: PageClient
       readonly orphans: Orphans
@@ -89,9 +89,8 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
   async open(options: OpenOptions): Promise<OpenResult> {
     try {
       const { members, held } = await claimMembers(options)
-      const { clusterId } = options
       const [first, ...others] = members
-      const primary = first ?? (await newMember(clusterId))
+      const primary = first ?? (await newMember(options))
       const page = new PageClient({
         post: this.#post,
         push: input => this.#push(primary, input),
@@ -99,7 +98,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
         onFailure: error => this.#fail(primary, error),
       })
       const orphans = new Orphans({
-        clusterId,
+        belonging: options,
         primary,
         has: member => this.#members.has(member),
         moveIn: member => this.#host(member),
@@ -108,7 +107,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
         inherit: entries => page.adopt(entries),
         onChange: () => this.#status.due(),
       })
-      this.#phase = { phase: 'open', clusterId, primary, page, orphans }
+      this.#phase = { phase: 'open', belonging: options, primary, page, orphans }
       this.#host(primary)
       page.quorum = primary.replica.status().quorum
       for (const other of others) orphans.lend(other)
@@ -151,8 +150,8 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
 
   exportData(goOn: (fraction: number) => Promise<boolean>): Promise<Result<Blob | null>> {
     return asResult(async () => {
-      const { clusterId, primary } = this.#opened
-      return makeBackup(clusterId, primary.replica.beginExport(), goOn)
+      const { belonging, primary } = this.#opened
+      return makeBackup(belonging.clusterId, primary.replica.beginExport(), goOn)
     })
   }
 
@@ -358,11 +357,11 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
       this.#phase.orphans.removed(member)
       return
     }
-    const { clusterId, page } = this.#phase
+    const { belonging, page } = this.#phase
     const message = 'the cluster removed this member while it was away'
     this.#stop({ phase: 'failed', code: 'REMOVED', message, successor: null })
     this.#members.delete(member.id)
-    bequeath(clusterId, member, page.unanswered).then(
+    bequeath(belonging, member, page.unanswered).then(
       successor => {
         this.#phase = { phase: 'failed', code: 'REMOVED', message, successor }
         this.#reportFailure()

@@ -5,6 +5,8 @@ import type { IdbWal } from '../wal/idb-wal.ts'
 import type { OutboxStore } from '../wal/outbox.ts'
 import type { Identity } from './identity.ts'
 import { fsyncBucketsSeconds, Histogram } from './metrics.ts'
+import { replicaOptions } from './policy.ts'
+import type { MembershipOptions } from './protocol.ts'
 
 /** One member this worker speaks for: its replica, its log, its lock, and what has happened since its last turn. */
 export class HostedMember {
@@ -19,10 +21,12 @@ export class HostedMember {
   /** Whether the cluster was asked to remove it, and has. One that is removed without having asked was away too long. */
   removal: 'none' | 'asked' | 'done' = 'none'
 
-  constructor(identity: Identity, wal: IdbWal) {
+  constructor(identity: Identity, wal: IdbWal, membership: MembershipOptions) {
     this.#identity = identity
     this.#wal = wal
-    this.replica = new Replica({ member: identity.member, recovered: wal.recovered, random: Math.random })
+    const { member } = identity
+    const options = replicaOptions(membership)
+    this.replica = new Replica({ member, recovered: wal.recovered, random: Math.random, options })
   }
 
   get id(): MemberId {

@@ -8,6 +8,9 @@ import { HostedMember } from './hosted-member.ts'
 import { claim, claimReleased, type Identity, newMemberId } from './identity.ts'
 import type { OpenOptions, OutboxEntry } from './protocol.ts'
 
+/** Which cluster a member is of, and by what it goes if it leads there. */
+export type Belonging = Pick<OpenOptions, 'clusterId' | 'membership'>
+
 export interface Opening {
   /** Those that nobody speaks for, claimed and recovered; the one to serve the page comes first. */
   readonly members: HostedMember[]
@@ -21,16 +24,16 @@ export async function claimMembers(options: OpenOptions): Promise<Opening> {
   const held = await listMembers(clusterId)
   if (mode === 'create') {
     if (held.length > 0) throw new HostFailure('CLUSTER_EXISTS', 'this browser already holds that cluster')
-    return { members: [await foundingMember(clusterId, data)], held }
+    return { members: [await foundingMember(options, data)], held }
   }
   // This tab's own member first: its lock may still be on its way out with the page before. The others' pages may be reloading,
   // too, so they are not claimed but waited for.
   if (lastMember !== null && lastMemberReleased && held.includes(lastMember)) {
     const own = await claimReleased(clusterId, lastMember)
-    if (own !== null) return { members: [await resume(clusterId, own)], held }
+    if (own !== null) return { members: [await resume(options, own)], held }
   }
   const identities = mode === 'resume' ? await claimAll(clusterId, held) : await claimFree(clusterId, held)
-  const opened = await Promise.allSettled(identities.map(identity => resume(clusterId, identity)))
+  const opened = await Promise.allSettled(identities.map(identity => resume(options, identity)))
   const members = opened.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
   const failed = opened.find(result => result.status === 'rejected')
   // A damaged log beside a sound one costs a vote, which the cluster will replace; alone, it is for a person to know.
@@ -40,32 +43,35 @@ export async function claimMembers(options: OpenOptions): Promise<Opening> {
   return { members, held }
 }
 
-export async function resume(clusterId: string, identity: Identity): Promise<HostedMember> {
+export async function resume({ clusterId, membership }: Belonging, identity: Identity): Promise<HostedMember> {
   try {
-    return new HostedMember(identity, await openWal({ clusterId, member: identity.member }))
+    return new HostedMember(identity, await openWal({ clusterId, member: identity.member }), membership)
   } catch (error) {
     identity.release()
     throw error
   }
 }
 
-export async function newMember(clusterId: string): Promise<HostedMember> {
-  return makeMember(clusterId, () => {
+export async function newMember(to: Belonging): Promise<HostedMember> {
+  return makeMember(to, () => {
     return { hardState: emptyState.hardState, entries: [], install: null, compaction: null }
   })
 }
 
 /** With the data of a backup, if one is given. Nothing is made before all of it was checked. */
-async function foundingMember(clusterId: string, file: Blob | null): Promise<HostedMember> {
+async function foundingMember(of: Belonging, file: Blob | null): Promise<HostedMember> {
   const data = file === null ? undefined : await dataOf(file)
-  return makeMember(clusterId, member => foundingWrite(member, data))
+  return makeMember(of, member => foundingWrite(member, data))
 }
 
-async function makeMember(clusterId: string, firstWrite: (member: MemberId) => WalWrite): Promise<HostedMember> {
+async function makeMember(
+  { clusterId, membership }: Belonging,
+  firstWrite: (member: MemberId) => WalWrite,
+): Promise<HostedMember> {
   const identity = await claimNew(clusterId)
   try {
     const { member } = identity
-    return new HostedMember(identity, await createWal({ clusterId, member }, firstWrite(member)))
+    return new HostedMember(identity, await createWal({ clusterId, member }, firstWrite(member)), membership)
   } catch (error) {
     identity.release()
     throw error
@@ -127,7 +133,7 @@ function compareProgress(a: HostedMember, b: HostedMember): number {
  * new member, made for them and not running yet. Returns that, or null if there were none.
  */
 export async function bequeath(
-  clusterId: string,
+  belonging: Belonging,
   removed: HostedMember,
   unanswered: readonly OutboxEntry[],
 ): Promise<MemberId | null> {
@@ -135,7 +141,7 @@ export async function bequeath(
     await removed.destroy()
     return null
   }
-  const heir = await newMember(clusterId)
+  const heir = await newMember(belonging)
   await heir.outbox.change({ added: unanswered, removed: [] })
   await heir.close()
   await removed.destroy()

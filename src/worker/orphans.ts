@@ -2,14 +2,14 @@ import type { MemberId } from '../raft/types.ts'
 import type { Input } from '../replica/types.ts'
 import type { HostedMember } from './hosted-member.ts'
 import type { Identity } from './identity.ts'
-import { resume } from './opening.ts'
+import { type Belonging, resume } from './opening.ts'
 import type { OutboxEntry } from './protocol.ts'
 import { Siblings } from './siblings.ts'
 import { isInformed, votersKnown } from './votes.ts'
 
 /** The worker, as far as orphans are concerned: where they live, and who knows what they still matter for. */
 export interface Household {
-  readonly clusterId: string
+  readonly belonging: Belonging
   /** The member of this worker's own page. */
   readonly primary: HostedMember
   readonly has: (member: MemberId) => boolean
@@ -37,7 +37,7 @@ export class Orphans {
 
   constructor(household: Household) {
     this.#household = household
-    this.#siblings = new Siblings(household.clusterId, identity => this.#orphaned(identity))
+    this.#siblings = new Siblings(household.belonging.clusterId, identity => this.#orphaned(identity))
   }
 
   /** Somebody speaks for that member, in a tab of this browser or of another. */
@@ -63,7 +63,7 @@ export class Orphans {
     // Before its log is open: if it led, the others have waited long enough.
     this.#household.push(this.#household.primary, { kind: 'peerEnded', member: identity.member })
     try {
-      const member = await resume(this.#household.clusterId, identity)
+      const member = await resume(this.#household.belonging, identity)
       if (this.#stopped) return await member.close()
       this.lend(member)
     } catch {

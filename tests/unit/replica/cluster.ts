@@ -5,6 +5,7 @@ import { Replica } from '../../../src/replica/replica.ts'
 import type {
   ClientRequest,
   ClientResponse,
+  ClusterEvent,
   Input,
   Output,
   PeerMessage,
@@ -23,6 +24,7 @@ interface Member {
   wal: MemoryWal
   inputs: Input[]
   readonly said: ('left' | 'removed')[]
+  readonly events: ClusterEvent[]
   /** With which write its disk begins to take its time. */
   stallsAt: (write: WalWrite) => boolean
   /** What it has not finished since. */
@@ -184,6 +186,11 @@ export class TestCluster {
     return this.#member(id).said
   }
 
+  /** What it saw happen since it was started. */
+  events(id: MemberId): readonly ClusterEvent[] {
+    return this.#member(id).events
+  }
+
   /** The one member all running ones follow, or 0. */
   get leader(): MemberId {
     const known = new Set([...this.#members.values()].map(({ replica }) => replica.status().leader))
@@ -215,7 +222,7 @@ export class TestCluster {
     const { options } = this
     const random = this.#random.fork().next
     const replica = new Replica({ member: id, recovered: wal.recovered, random, options })
-    this.#members.set(id, { id, disk, replica, wal, inputs, said: [], stallsAt: () => false, writing: [] })
+    this.#members.set(id, { id, disk, replica, wal, inputs, said: [], events: [], stallsAt: () => false, writing: [] })
     for (const other of this.#members.keys()) {
       if (other === id || this.#isCut(id, other)) continue
       this.#push(id, { kind: 'peerUp', member: other })
@@ -260,8 +267,10 @@ export class TestCluster {
       case 'removed':
         member.said.push(output.kind)
         return
-      case 'statusChanged':
       case 'event':
+        member.events.push(output.event)
+        return
+      case 'statusChanged':
         return
     }
   }
