@@ -2,7 +2,9 @@ import { type Readable, writable } from 'svelte/store'
 import type { Database, DatabaseStatus } from '../client/flotilla.ts'
 import { clientBoard } from './board/client-board.ts'
 import { seed } from './board/seed.ts'
+import { type BoardData, boardData } from './data/board-data.ts'
 import { Desk } from './desk.ts'
+import { type InspectorSource, inspectorSource } from './inspector/source.ts'
 import { type Problem, problemOf } from './problems.ts'
 import type { Start } from './startup.ts'
 
@@ -15,6 +17,8 @@ export type Session =
       readonly invite: string
       readonly desk: Desk
       readonly status: Readable<DatabaseStatus>
+      readonly inspector: InspectorSource
+      readonly data: BoardData
       /** A new board is getting its first lists: it is not empty, only not there yet. */
       readonly seeding: boolean
     }
@@ -28,7 +32,15 @@ export function beginSession(start: Start, open: OpenDatabase, onOpen: (db: Data
   open(start).then(
     db => {
       const board = clientBoard(db)
-      const opened = { kind: 'open', invite: db.invite, desk: new Desk(board), status: db.statusStore } as const
+      const inspector = inspectorSource(db)
+      const opened = {
+        kind: 'open',
+        invite: db.invite,
+        desk: new Desk(board),
+        status: db.statusStore,
+        inspector,
+        data: boardData(db),
+      } as const
       const seeding = start.how === 'found'
       onOpen(db)
       session.set({ ...opened, seeding })

@@ -13,6 +13,7 @@ export interface MemberView {
   readonly face: Face
   readonly self: boolean
   readonly role: MemberRole
+  readonly votes: boolean
   /** Null until the member told, and while it is out of reach. */
   readonly term: number | null
   readonly link: MemberLink
@@ -20,6 +21,8 @@ export interface MemberView {
   readonly roundTrip: number | null
   /** Entries committed and not yet applied there; null like `term`. */
   readonly lag: number | null
+  /** How far its log is committed and applied, by its own last word; null until it told. */
+  readonly log: { readonly commit: number; readonly applied: number } | null
   readonly connected: boolean
 }
 
@@ -80,9 +83,11 @@ function viewMember(tab: DatabaseStatus, status: MemberStatus, leader: MemberId,
     face: faceOf(status.member),
     self,
     role: roleOf(status, position?.role ?? null, leader),
+    votes: status.state === 'voter',
     term: connected ? (position?.term ?? null) : null,
     link: linkOf(self, tab.adopted.includes(status.member), status.connected, link?.kind ?? null),
     roundTrip: self ? null : (link?.roundTrip ?? null),
+    log: position && { commit: position.commit, applied: position.applied },
     lag: connected && position ? Math.max(0, commit - position.applied) : null,
     connected,
   }

@@ -1,0 +1,46 @@
+import { derived, type Readable, readonly, writable } from 'svelte/store'
+import type { Database, DatabaseEvent, DatabaseStatus } from '../../client/flotilla.ts'
+import { viewCluster } from '../cluster/view.ts'
+import { emptyHistory, type History, record, slept } from './history.ts'
+
+/** What the inspector shows, and what it can do. A `Database` has all of it but the past. */
+export interface InspectorSource {
+  readonly status: Readable<DatabaseStatus>
+  readonly events: Readable<readonly DatabaseEvent[]>
+  readonly history: Readable<History>
+  metrics(): Promise<string>
+  storage(): Promise<StorageFigures>
+  readonly faults: Pick<Database['faults'], 'stepDown' | 'disconnect' | 'connect' | 'freeze' | 'killWorker'>
+}
+
+/** Bytes of this origin, all its clusters included. */
+export type StorageFigures = Awaited<ReturnType<Database['storage']>>
+
+/** Begins to remember at once, so that whoever opens the inspector sees what led up to it. */
+export function inspectorSource(db: Database): InspectorSource {
+  return {
+    status: db.statusStore,
+    events: db.events,
+    history: keepHistory(db.statusStore, db.events),
+    metrics: () => db.metrics(),
+    storage: () => db.storage(),
+    faults: db.faults,
+  }
+}
+
+/** For as long as the page lives. */
+export function keepHistory(
+  status: Readable<DatabaseStatus>,
+  events: Readable<readonly DatabaseEvent[]>,
+  now: () => number = Date.now,
+): Readable<History> {
+  const history = writable<History>(emptyHistory(now()))
+  derived(status, viewCluster).subscribe(cluster => history.update(past => record(past, cluster, now())))
+  let seen: DatabaseEvent | undefined
+  events.subscribe(all => {
+    const news = seen === undefined ? all : all.slice(all.lastIndexOf(seen) + 1)
+    seen = all.at(-1)
+    for (const event of news) if (event.kind === 'woke') history.update(past => slept(past, event, event.asleepMs))
+  })
+  return readonly(history)
+}
