@@ -137,20 +137,21 @@ test('logs of older formats are opened, with what is in them, and go on in the n
 
 test('the writes of a member that was removed go to a new one, and the old one is deleted', async ({ page }) => {
   const found = await page.evaluate(async () => {
-    const { bequeath, listMembers, newMember, openWal, outboxEntry } = window.wal
+    const { bequeath, listMembers, membership, newMember, openWal, outboxEntry } = window.wal
     const clusterId = 'heirs'
-    const removed = await newMember(clusterId)
+    const belonging = { clusterId, membership }
+    const removed = await newMember(belonging)
     const entries = [outboxEntry(1), outboxEntry(2)]
     await removed.outbox.change({ added: entries, removed: [] })
-    const heir = await bequeath(clusterId, removed, entries)
+    const heir = await bequeath(belonging, removed, entries)
     const members = await listMembers(clusterId)
     if (heir === null) throw new Error('there was something to give')
     const { outbox } = await openWal({ clusterId, member: heir })
-    const alone = await newMember(clusterId)
+    const alone = await newMember(belonging)
     return {
       heirs: members.map(member => member === heir),
       seqs: outbox.recovered.map(({ command }) => command.seq),
-      ofNothing: await bequeath(clusterId, alone, []),
+      ofNothing: await bequeath(belonging, alone, []),
       left: (await listMembers(clusterId)).length,
     }
   })

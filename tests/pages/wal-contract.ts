@@ -1,3 +1,4 @@
+import { defaultMembership } from '../../src/client/membership.ts'
 import { WalError } from '../../src/replica/types.ts'
 import { createWal, deleteWal, type IdbWal, listMembers, openWal } from '../../src/wal/idb-wal.ts'
 import { bequeath, newMember } from '../../src/worker/opening.ts'
@@ -147,6 +148,7 @@ const parts = {
   flipBit,
   keysOf,
   listMembers,
+  membership: defaultMembership,
   newMember,
   noise,
   nothing,
