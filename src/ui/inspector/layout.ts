@@ -2,8 +2,8 @@
 export interface Arrangement {
   readonly height: number
   readonly seats: readonly Seat[]
-  /** Those they stand on, around the middle. */
-  readonly rings: readonly Ellipse[]
+  /** Those they stand on. */
+  readonly rings: readonly (Ellipse & Point)[]
 }
 
 export interface Seat {
@@ -27,10 +27,10 @@ export interface Ellipse {
   readonly ry: number
 }
 
-/** A flag with its caption, in pixels. */
+/** A flag with its caption, in pixels; `flagY`: from the top to the middle of the flag. */
 export const seatSizes = {
-  name: { width: 92, height: 88 },
-  number: { width: 30, height: 40 },
+  name: { width: 92, height: 88, flag: 36, flagY: 24 },
+  number: { width: 30, height: 40, flag: 22, flagY: 15 },
 } as const
 
 interface Size {
@@ -83,7 +83,7 @@ function named(members: readonly SeatedMember[], width: number): Arrangement | n
 function numbered(members: readonly SeatedMember[], width: number): Arrangement {
   const voters = members.filter(({ votes }) => votes)
   const others = members.filter(({ votes }) => !votes)
-  for (let height = numberedHeightMin; height <= numberedHeightMax; height += step) {
+  for (let height = numberedHeightMin; height <= numberedHeightMax; height += 2 * step) {
     const box = { width, height }
     for (let rings = 1; rings <= ringsMax; rings += 1) {
       const arrangement = enclosing(outerRings(others, rings, box), voters, 'name', box)
@@ -108,10 +108,14 @@ function enclosing(
   caption: CaptionKind,
   box: Size,
 ): Arrangement | null {
+  if (seated(outer, box) === null) return null
   const size = seatSizes[caption]
   for (let scale = 1; scale > 0.3; scale -= 0.05) {
     const ellipse = { rx: (scale * (box.width - size.width)) / 2, ry: (scale * (box.height - size.height)) / 2 }
-    const arrangement = seated([...outer, { members, ellipse, caption }], box)
+    const inner = { members, ellipse, caption }
+    // Further in they would only stand closer.
+    if (seated([inner], box) === null) return null
+    const arrangement = seated([...outer, inner], box)
     if (arrangement !== null) return arrangement
   }
   return null
@@ -145,14 +149,25 @@ function seated(rings: readonly Ring[], { width, height }: Size): Arrangement | 
     })
   })
   if (!isRoomy(seats)) return null
-  return { height, seats, rings: rings.filter(({ members }) => members.length > 1).map(({ ellipse }) => ellipse) }
+  const shown = rings.filter(({ members }) => members.length > 1)
+  return {
+    height,
+    seats,
+    rings: shown.map(({ ellipse, caption }) => ({ ...ellipse, ...flagOf({ x: width / 2, y: height / 2, caption }) })),
+  }
+}
+
+/** Where the middle of a seat's flag is. */
+export function flagOf({ x, y, caption }: Pick<Seat, 'x' | 'y' | 'caption'>): Point {
+  const { height, flagY } = seatSizes[caption]
+  return { x, y: y - height / 2 + flagY }
 }
 
 /** So many points on an ellipse around 0, clockwise from the top, as far from each other along it as they can be. */
 function around({ rx, ry }: Ellipse, count: number): Point[] {
   // Two stand side by side.
   const start = count === 2 ? -Math.PI / 2 : 0
-  const samples = 720
+  const samples = 360
   const at = (sample: number): Point => {
     const angle = start + (sample / samples) * 2 * Math.PI
     return { x: rx * Math.sin(angle), y: -ry * Math.cos(angle) }
