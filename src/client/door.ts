@@ -15,6 +15,11 @@ export interface Farewell {
 const goodbyeHoldMs = 20
 /** With shared memory, by which the worker says when it is done. */
 const sharedHoldMsMax = 60
+/**
+ * The same, where those who stay would be left without a quorum. Chromium and Firefox grant 400 ms and more (docs/tab-life.md); on
+ * an idle machine it takes some tens, on one that is busy closing a browser ten times that.
+ */
+const quorumHoldMsMax = 400
 /** Without: a leader hands over leadership and vote, which takes two rounds and a strict write on each side. */
 const blindLeaderHoldMs = 60
 /** A follower only its vote. */
@@ -31,7 +36,11 @@ export function farewell(status: HostStatus, sharedMemory: boolean, owing: boole
   const workerLinked = links.some(({ kind, state }) => kind === 'webrtc' && state === 'up')
   if (!workerLinked) return { leave: true, holdMs: 0 }
   if (!votes) return { leave: true, holdMs: goodbyeHoldMs }
-  if (sharedMemory) return { leave: true, holdMs: sharedHoldMsMax }
+  if (sharedMemory) {
+    const voters = replica.members.filter(({ state }) => state === 'voter')
+    const staying = voters.filter(({ member, connected }) => connected && !here.has(member))
+    return { leave: true, holdMs: staying.length > voters.length / 2 ? sharedHoldMsMax : quorumHoldMsMax }
+  }
   return { leave: true, holdMs: here.has(replica.leader) ? blindLeaderHoldMs : blindFollowerHoldMs }
 }
 

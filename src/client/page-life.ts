@@ -33,6 +33,7 @@ export function watchPageLife(options: PageLifeOptions): void {
     if (!left) options.connection.tell('wake')
   }
   addEventListener('pagehide', onHide, { signal })
+  if (endsWorkerBeforePageHide()) addEventListener('beforeunload', () => prepare(options), { signal })
   // Chromium alone has these two, https://wicg.github.io/page-lifecycle/. What is frozen without a word wakes with a jump of its clock.
   document.addEventListener('freeze', onFreeze, { signal })
   document.addEventListener('resume', onResume, { signal })
@@ -58,16 +59,47 @@ function leave({ connection, door, status, release, bye }: PageLifeOptions): voi
 }
 
 /** The worker is frozen when this is through. A page that is frozen may be discarded, of which nothing tells it. */
-function freeze({ connection, door, status }: PageLifeOptions): void {
+function freeze(options: PageLifeOptions): void {
+  handOver(options, freezeHoldMs)
+}
+
+/**
+ * The page may be about to go, or a person may be asked first, or nothing comes of it but a download. What is handed over is given
+ * back if the page is still there after a while; one that goes later than that has `pagehide`, as only closing has not.
+ */
+function prepare(options: PageLifeOptions): void {
+  const { connection, signal } = options
+  if (!handOver(options, (_, holdMs) => holdMs)) return
+  const stays = setTimeout(() => connection.tell('wake'), unloadMsMax)
+  addEventListener('pagehide', () => clearTimeout(stays), { once: true, signal })
+}
+
+/** How long after `beforeunload` a page that is being closed may still be there. */
+const unloadMsMax = 1_000
+
+/** Leadership and vote, but without a goodbye. False if nobody depends on this member. */
+function handOver(
+  { connection, door, status }: PageLifeOptions,
+  boundOf: (sharedMemory: boolean, leavingHoldMs: number) => number,
+): boolean {
   const opened = shut(door())
   const { leave, holdMs } = farewell(status(), opened !== null, connection.counts.writes > 0)
-  if (!leave) return
+  if (!leave) return false
   connection.tell('freeze')
-  holdDoor(opened, freezeHoldMs(opened !== null, holdMs))
+  holdDoor(opened, boundOf(opened !== null, holdMs))
+  return true
 }
 
 /** It may stand open since an earlier freeze. */
 function shut(door: Int32Array | null): Int32Array | null {
   if (door !== null) Atomics.store(door, 0, 0)
   return door
+}
+
+/**
+ * Gecko ends the worker of a tab that is closed without waiting for `pagehide`, as it does when a page is reloaded or navigated away;
+ * only for `beforeunload` does it wait. No feature tells, so it is known by a property that only Gecko has.
+ */
+function endsWorkerBeforePageHide(): boolean {
+  return 'mozInnerScreenX' in globalThis
 }

@@ -31,12 +31,25 @@ test('what is owed is seen to even where nobody else is: leases end, and writes 
   expect(farewell(aloneStatus, true, true)).toEqual({ leave: true, holdMs: 20 })
   const members = [self, { ...other, connected: false }]
   expect(farewell(status({ members, quorum: false }), false, true)).toEqual({ leave: true, holdMs: 20 })
-  expect(farewell(status({ members: [self, other] }), true, true)).toEqual({ leave: true, holdMs: 60 })
+  expect(farewell(status({ members: [self, other] }), true, true)).toEqual({ leave: true, holdMs: 400 })
 })
 
-test('a voter with company holds the door; longest where it must guess how long a handover takes', () => {
+test('a voter with company holds the door; longest where those who stay would have no quorum', () => {
+  const third = { ...other, member: 9 }
+  expect(farewell(status({ members: [self, other, third] }), true, false)).toEqual({ leave: true, holdMs: 60 })
+  const learner = { ...other, state: 'learner' } as const
+  const away = { ...third, connected: false }
+  for (const members of [
+    [self, other],
+    [self, learner],
+    [self, other, away],
+  ]) {
+    expect(farewell(status({ members }), true, false)).toEqual({ leave: true, holdMs: 400 })
+  }
+})
+
+test('without shared memory it must guess how long a handover takes', () => {
   const members = [self, other]
-  expect(farewell(status({ members }), true, false)).toEqual({ leave: true, holdMs: 60 })
   expect(farewell(status({ members }), false, false)).toEqual({ leave: true, holdMs: 60 })
   expect(farewell(status({ members, leader: 8 }), false, false)).toEqual({ leave: true, holdMs: 20 })
 })
@@ -44,7 +57,7 @@ test('a voter with company holds the door; longest where it must guess how long 
 test('a learner only needs to say goodbye, unless a voter it adopted goes with it', () => {
   const members = [{ ...self, state: 'learner' } as const, other, { ...other, member: 9 }]
   expect(farewell(status({ members, leader: 8 }), true, false)).toEqual({ leave: true, holdMs: 20 })
-  expect(farewell(status({ members, leader: 8 }, { adopted: [9] }), true, false)).toEqual({ leave: true, holdMs: 60 })
+  expect(farewell(status({ members, leader: 8 }, { adopted: [9] }), true, false)).toEqual({ leave: true, holdMs: 400 })
 })
 
 test('bridged channels need the thread that would hold the door', () => {
@@ -52,7 +65,7 @@ test('bridged channels need the thread that would hold the door', () => {
   const bridged: LinkStatus = { ...link, kind: 'bridged' }
   expect(farewell(status({ members }, { links: [bridged] }), true, false)).toEqual({ leave: true, holdMs: 0 })
   expect(farewell(status({ members }, { links: [{ ...link, state: 'opening' }] }), true, false).holdMs).toBe(0)
-  expect(farewell(status({ members }, { links: [bridged, link] }), true, false).holdMs).toBe(60)
+  expect(farewell(status({ members }, { links: [bridged, link] }), true, false).holdMs).toBe(400)
 })
 
 test('the door is held until the worker is done, and no longer than told', () => {
