@@ -1,4 +1,4 @@
-import type { MemberId } from '../src/raft/types.ts'
+import type { MemberId, Snapshot } from '../src/raft/types.ts'
 import type { ReplicaOptions } from '../src/replica/options.ts'
 import { Replica } from '../src/replica/replica.ts'
 import type { Input, Output, PeerMessage, ReplicaMetrics, ReplicaStatus, WalWrite } from '../src/replica/types.ts'
@@ -94,6 +94,9 @@ export class Member {
       case 'persist':
         this.#persist(output.id, output.write)
         return
+      case 'stage':
+        this.#stage(output.id, output.snapshot)
+        return
       case 'send':
         this.#around.send(this.id, output.to, output.message)
         return
@@ -117,5 +120,10 @@ export class Member {
   async #persist(id: number, write: WalWrite): Promise<void> {
     await this.#wal.append(write)
     this.push({ kind: 'walDone', id })
+  }
+
+  async #stage(id: number, snapshot: Snapshot): Promise<void> {
+    await this.#wal.stage(snapshot)
+    this.push({ kind: 'staged', id })
   }
 }

@@ -2,29 +2,31 @@ import { ByteReader, BytesError, ByteWriter, integerBytes } from '../binary/byte
 import {
   entriesSize,
   membersSize,
+  placeSize,
   readEntries,
   readMembers,
-  readSnapshot,
-  snapshotSize,
+  readPlace,
   writeEntries,
   writeMembers,
-  writeSnapshot,
+  writePlace,
 } from '../binary/raft.ts'
 import { type MemberId, type Message, type MessageType, NONE, type Role } from '../raft/types.ts'
-import type { PeerMessage } from '../replica/types.ts'
+import type { PeerMessage, SnapshotAck, SnapshotChunk } from '../replica/types.ts'
 
 /**
  * What travels between two peers, to bytes and back.
  *
  *     header  version u8, type u8, from, to           (NONE where a link speaks for itself)
- *     body    by type; a raft message is 66 fixed bytes, then context, entries and, if flagged, the snapshot
+ *     body    by type; a raft message is 66 fixed bytes, then context and entries
  *
  * A message's length is its envelope's business, see `frames.ts`. Decoded data are views of the bytes given.
  */
 
-export const WIRE_VERSION = 2
+export const WIRE_VERSION = 3
 /** Bounds a peer's name; ours are 32 hex digits. */
 export const peerNameBytesMax = 256
+/** Bounds a part of a snapshot; ours are smaller than a frame. */
+export const snapshotChunkBytesMax = 256 * 1024
 
 export type LinkFrame =
   /** First on every link, and again whenever the members a peer hosts change. */
@@ -48,16 +50,18 @@ const JOIN = 17
 const LEAVE = 18
 const GOSSIP = 19
 const REMOVED = 20
+const SNAPSHOT_CHUNK = 21
+const SNAPSHOT_ACK = 22
 
 const headerBytes = 2 + 2 * integerBytes
 const raftFixedBytes = 2 + 8 * integerBytes
 
 const REJECT = 1
-const SNAPSHOT = 2
 
 /**
  * Codes of raft messages; a code once given is never given to another type. A `null` is a member talking to itself:
- * it must not be sent, and is refused when received, or a stranger could make a member campaign.
+ * it must not be sent, and is refused when received, or a stranger could make a member campaign. So does a member that has put
+ * a snapshot together from its parts; 6 was MsgSnap's when it travelled whole.
  */
 const messageCodes: Readonly<Record<MessageType, number | null>> = {
   MsgHup: null,
@@ -67,7 +71,7 @@ const messageCodes: Readonly<Record<MessageType, number | null>> = {
   MsgAppResp: 3,
   MsgVote: 4,
   MsgVoteResp: 5,
-  MsgSnap: 6,
+  MsgSnap: null,
   MsgHeartbeat: 7,
   MsgHeartbeatResp: 8,
   MsgUnreachable: null,
@@ -87,6 +91,8 @@ const messageCodes: Readonly<Record<MessageType, number | null>> = {
 }
 
 const messageTypes: readonly (MessageType | undefined)[] = byCode(messageCodes)
+
+const verdicts: readonly SnapshotAck['verdict'][] = ['more', 'done', 'refused']
 
 const roleCodes: Readonly<Record<Role, number>> = { follower: 0, candidate: 1, leader: 2, preCandidate: 3 }
 const roles: readonly Role[] = ['follower', 'candidate', 'leader', 'preCandidate']
@@ -159,7 +165,41 @@ export function encodePeerMessage(from: MemberId, to: MemberId, message: PeerMes
       writer.integer(message.commitTerm)
       return writer.finish()
     }
+    case 'snapshotChunk': {
+      const { chunk } = message
+      const writer = begin(
+        SNAPSHOT_CHUNK,
+        from,
+        to,
+        4 * integerBytes + 8 + placeSize(chunk.metadata) + chunk.data.length,
+      )
+      writeSnapshotChunk(writer, chunk)
+      return writer.finish()
+    }
+    case 'snapshotAck': {
+      const { name, verdict, offset, round } = message.ack
+      const writer = begin(SNAPSHOT_ACK, from, to, 4 * integerBytes + 5)
+      writer.integer(name.index)
+      writer.integer(name.term)
+      writer.u32(name.checksum)
+      writer.u8(verdicts.indexOf(verdict))
+      writer.integer(offset)
+      writer.integer(round)
+      return writer.finish()
+    }
   }
+}
+
+function writeSnapshotChunk(writer: ByteWriter, chunk: SnapshotChunk): void {
+  if (chunk.data.length > snapshotChunkBytesMax) throw new RangeError(`${chunk.data.length} bytes of a snapshot`)
+  writer.integer(chunk.term)
+  writePlace(writer, chunk.metadata)
+  writer.u32(chunk.checksum)
+  writer.integer(chunk.bytes)
+  writer.integer(chunk.offset)
+  writer.integer(chunk.round)
+  writer.u32(chunk.data.length)
+  writer.bytes(chunk.data)
 }
 
 function begin(type: number, from: MemberId, to: MemberId, bodySize: number): ByteWriter {
@@ -215,21 +255,42 @@ function readPeerMessage(reader: ByteReader, type: number): PeerMessage {
     }
     case REMOVED:
       return { kind: 'removed', member: reader.integer() }
+    case SNAPSHOT_CHUNK:
+      return { kind: 'snapshotChunk', chunk: readSnapshotChunk(reader) }
+    case SNAPSHOT_ACK: {
+      const name = { index: reader.integer(), term: reader.integer(), checksum: reader.u32() }
+      const verdict = verdicts[reader.u8()]
+      if (verdict === undefined) throw new BytesError('unknown verdict')
+      return { kind: 'snapshotAck', ack: { name, verdict, offset: reader.integer(), round: reader.integer() } }
+    }
     default:
       throw new BytesError(`unknown frame type ${type}`)
   }
 }
 
-function raftMessageSize({ context, entries, snapshot }: Message): number {
-  return raftFixedBytes + 4 + context.length + entriesSize(entries) + (snapshot === null ? 0 : snapshotSize(snapshot))
+function readSnapshotChunk(reader: ByteReader): SnapshotChunk {
+  const term = reader.integer()
+  const metadata = readPlace(reader)
+  const checksum = reader.u32()
+  const bytes = reader.integer()
+  const offset = reader.integer()
+  const round = reader.integer()
+  const length = reader.u32()
+  if (length > snapshotChunkBytesMax) throw new BytesError(`${length} bytes of a snapshot`)
+  return { term, metadata, checksum, bytes, offset, round, data: reader.bytes(length) }
+}
+
+function raftMessageSize({ context, entries }: Message): number {
+  return raftFixedBytes + 4 + context.length + entriesSize(entries)
 }
 
 function writeRaftMessage(writer: ByteWriter, message: Message): void {
   const code = messageCodes[message.type]
   if (code === null) throw new RangeError(`${message.type} is a member talking to itself`)
+  if (message.snapshot !== null) throw new RangeError('a snapshot travels in parts')
   if (message.responses.length > 0) throw new RangeError('responses stay with the member that waits for its storage')
   writer.u8(code)
-  writer.u8((message.reject ? REJECT : 0) | (message.snapshot === null ? 0 : SNAPSHOT))
+  writer.u8(message.reject ? REJECT : 0)
   writer.integer(message.to)
   writer.integer(message.from)
   writer.integer(message.term)
@@ -241,14 +302,13 @@ function writeRaftMessage(writer: ByteWriter, message: Message): void {
   writer.u32(message.context.length)
   writer.bytes(message.context)
   writeEntries(writer, message.entries)
-  if (message.snapshot !== null) writeSnapshot(writer, message.snapshot)
 }
 
 function readRaftMessage(reader: ByteReader): Message {
   const type = messageTypes[reader.u8()]
   if (type === undefined) throw new BytesError('unknown raft message type')
   const flags = reader.u8()
-  if (flags > (REJECT | SNAPSHOT)) throw new BytesError(`unknown flags ${flags}`)
+  if (flags > REJECT) throw new BytesError(`unknown flags ${flags}`)
   const to = reader.integer()
   const from = reader.integer()
   const term = reader.integer()
@@ -259,8 +319,7 @@ function readRaftMessage(reader: ByteReader): Message {
   const rejectHint = reader.integer()
   const context = reader.bytes(reader.u32())
   const entries = readEntries(reader)
-  const snapshot = (flags & SNAPSHOT) === 0 ? null : readSnapshot(reader)
-  const reject = (flags & REJECT) !== 0
+  const reject = flags === REJECT
   // The fields in the order of `Message`, so that every message has the same hidden class as those raft makes.
   return {
     type,
@@ -272,7 +331,7 @@ function readRaftMessage(reader: ByteReader): Message {
     entries,
     commit,
     vote,
-    snapshot,
+    snapshot: null,
     reject,
     rejectHint,
     context,

@@ -12,6 +12,20 @@ interface InFlight {
   responses: readonly Message[]
 }
 
+/** A snapshot on its way to the disk, and what is to happen once it is there. */
+interface Staged {
+  readonly snapshot: Snapshot
+  readonly then: () => void
+}
+
+/** Of the state that a log leads to. */
+export interface LogSource extends Pick<SnapshotSource, 'position' | 'write'> {
+  /** What a snapshot of it would take, roughly. */
+  liveBytes(): number
+  /** Of the oldest snapshot on its way to a follower, which needs the entries after it; null if there is none. */
+  departingIndex(): Index | null
+}
+
 /**
  * Stands between raft's storage messages and the durable log: turns MsgStorageAppend into `persist` outputs, several of which
  * may be under way, and mirrors in memory what has become durable, for raft to read. When the log has outgrown the state
@@ -21,25 +35,29 @@ export class ReplicaLog {
   readonly storage: MemoryStorage
   readonly #options: ReplicaOptions
   readonly #snapshots: Snapshots
+  readonly #source: LogSource
   readonly #emit: (output: Output) => void
   #hardState: HardState
   /** Of the newest write issued. */
   #persistedCommit: Index
   readonly #inFlight: InFlight[] = []
   #lastId = 0
+  #lastStage = 0
+  #staging: Staged | null = null
+  /** Waits for the one that is being staged. */
+  #stageNext: Staged | null = null
   /** Of the entries after the newest snapshot, roughly, and how much of that a snapshot begun since will stand for. */
   #bytes: number
   #markedBytes = 0
+  #markedLiveBytes = 0
   #snapshotBytes: number
+  /** Of the state when the newest snapshot was made of it; null until that is asked for. */
+  #snapshotLiveBytes: number | null = null
 
-  constructor(
-    recovered: WalState,
-    options: ReplicaOptions,
-    state: Pick<SnapshotSource, 'position' | 'write'>,
-    emit: (output: Output) => void,
-  ) {
+  constructor(recovered: WalState, options: ReplicaOptions, state: LogSource, emit: (output: Output) => void) {
     const { snapshot, entries } = recovered
     this.#options = options
+    this.#source = state
     this.#emit = emit
     this.storage = MemoryStorage.recover(
       { ...recovered, snapshot: snapshot && placeOf(snapshot) },
@@ -51,6 +69,7 @@ export class ReplicaLog {
         position: () => (this.isInstalling ? null : state.position()),
         write: () => {
           this.#markedBytes = this.#bytes
+          this.#markedLiveBytes = state.liveBytes()
           return state.write()
         },
         firstIndex: () => this.storage.firstIndex(),
@@ -109,27 +128,80 @@ export class ReplicaLog {
 
   /** After entries were applied: begins a snapshot if it is time for one. */
   compactIfOutgrown(): void {
-    if (this.#isOutgrown()) this.#snapshots.begin()
+    if (this.#staging === null && this.#isOutgrown()) this.#snapshots.begin()
   }
 
   /** In every turn that brings ticks: the next step of what is begun. */
   tick(): void {
-    if (this.isInstalling) this.#snapshots.abandon()
-    else this.#snapshots.tick()
+    if (this.isInstalling) {
+      this.#snapshots.abandon()
+      return
+    }
+    if (this.#source.departingIndex() !== null) this.#snapshots.keep()
+    this.#snapshots.tick()
   }
 
-  /** The log may grow as large as the state it leads to: then writing a snapshot costs a constant factor of the log. */
+  /** Writes down a snapshot from the leader. `then` is called once it is there, unless another has come meanwhile. */
+  stage(snapshot: Snapshot, then: () => void): void {
+    this.#stageNext = { snapshot, then }
+    if (this.#staging === null) this.#beginStaging()
+  }
+
+  /** A compaction that a snapshot from the leader has overtaken is of no use any more. */
+  staged(id: number): void {
+    const done = this.#staging
+    assert(done !== null && id === this.#lastStage, 'log: what was staged is what was asked for')
+    this.#staging = null
+    if (this.#stageNext === null) done.then()
+    else this.#beginStaging()
+  }
+
+  #beginStaging(): void {
+    this.#staging = this.#stageNext
+    this.#stageNext = null
+    if (this.#staging === null) return
+    this.#lastStage += 1
+    this.#emit({ kind: 'stage', id: this.#lastStage, snapshot: this.#staging.snapshot })
+  }
+
+  /**
+   * The log may grow as large as the state it leads to: then writing a snapshot costs a constant factor of the log. What was saved of a
+   * state that is half gone since does not count, and is replaced.
+   */
   #isOutgrown(): boolean {
-    return this.#bytes >= Math.max(this.#options.compactionBytesMin, this.#snapshotBytes)
+    const { compactionBytesMin } = this.#options
+    const live = this.#source.liveBytes()
+    this.#snapshotLiveBytes ??= live
+    const isShrunk = this.#snapshotBytes >= compactionBytesMin && live < this.#snapshotLiveBytes / 2
+    return isShrunk || this.#bytes >= Math.max(compactionBytesMin, Math.min(this.#snapshotBytes, live))
   }
 
   /** Whatever a snapshot was made for, it can take the place of the entries up to it. */
   #compact(snapshot: Snapshot): void {
-    if (!this.#isOutgrown()) return
-    this.#bytes -= this.#markedBytes
-    this.#snapshotBytes = snapshot.data.length
-    const compactTo = Math.max(0, snapshot.metadata.index - this.#options.compactionTrailingEntries)
-    this.#persist({ entries: [], install: null, compaction: { snapshot, compactTo } }, [])
+    if (this.#staging !== null || !this.#isOutgrown()) return
+    const [bytes, liveBytes] = [this.#markedBytes, this.#markedLiveBytes]
+    this.stage(snapshot, () => {
+      if (this.isInstalling) return
+      this.#bytes -= bytes
+      this.#snapshotBytes = snapshot.data.length
+      this.#snapshotLiveBytes = liveBytes
+      const compactTo = this.#needlessUpTo(snapshot.metadata.index)
+      this.#persist({ entries: [], install: null, compaction: { snapshot, compactTo } }, [])
+    })
+  }
+
+  /** Entries are kept for followers a little behind, and those after a snapshot on its way to one; no more than a fixed amount. */
+  #needlessUpTo(index: Index): Index {
+    const { compactionTrailingEntries, compactionTrailingBytesMax } = this.#options
+    const wanted = Math.min(index - compactionTrailingEntries, this.#source.departingIndex() ?? index)
+    const first = Math.max(wanted + 1, this.storage.firstIndex())
+    const bytesMax = Math.max(compactionTrailingBytesMax, this.#snapshotBytes)
+    let bytes = 0
+    for (let kept = index + 1; kept > first; kept -= 1) {
+      bytes += bytesOf(this.storage.entries(kept - 1, kept, Number.POSITIVE_INFINITY))
+      if (bytes > bytesMax) return kept - 1
+    }
+    return Math.max(0, first - 1)
   }
 
   #persist(write: Omit<WalWrite, 'hardState'>, responses: readonly Message[]): void {
@@ -150,6 +222,7 @@ export class ReplicaLog {
       this.#snapshots.abandon()
       this.#bytes = 0
       this.#snapshotBytes = install.data.length
+      this.#snapshotLiveBytes = null
     }
     if (entries.length > 0) this.storage.append(entries)
     this.#bytes += bytesOf(entries)

@@ -20,7 +20,6 @@ export class MembershipDriver {
   readonly #leaving = new Map<MemberId, 'demote' | 'remove'>()
   /** When each of them last said so. */
   readonly #leaveAskedAt = new Map<MemberId, number>()
-  readonly #snapshotSince = new Map<MemberId, number>()
   /** Log index of the change under way; nothing new is proposed before it is applied. */
   #changeIndex = 0
   /** Of the newest change applied. */
@@ -71,7 +70,6 @@ export class MembershipDriver {
     // A new leader first commits an entry of its own term (Raft single-server membership bug, raft-dev 2015).
     this.#changeIndex = leading ? this.#raft.status().lastIndex : 0
     this.#due = true
-    this.#snapshotSince.clear()
     if (leading) return
     this.#joining.clear()
     this.#chronicle.withheld(null)
@@ -81,7 +79,6 @@ export class MembershipDriver {
     this.#now = now
     this.#due = true
     this.#dropStaleLeaves()
-    if (this.#raft.role === 'leader') this.#followSnapshots(now)
   }
 
   /** Silence, lag and wishes, as the plan wants to see them. */
@@ -140,29 +137,6 @@ export class MembershipDriver {
   #dropStaleLeaves(): void {
     for (const [member, askedAt] of this.#leaveAskedAt) {
       if (member !== this.#self && this.#now - askedAt > 2 * this.#options.membership.liveTicks) this.stay(member)
-    }
-  }
-
-  /**
-   * Raft waits for word of a snapshot's arrival. The answer of the member says so, too, and raft goes on by itself unless the log
-   * was compacted past the snapshot meanwhile. Where no word comes, it was lost and is sent again.
-   */
-  #followSnapshots(now: number): void {
-    for (const [member, progress] of this.#raft.status().progress) {
-      if (progress.state !== 'snapshot') {
-        this.#snapshotSince.delete(member)
-        continue
-      }
-      if (progress.match >= progress.pendingSnapshot) {
-        this.#snapshotSince.delete(member)
-        this.#raft.reportSnapshot(member, 'finish')
-        continue
-      }
-      const since = this.#snapshotSince.get(member) ?? now
-      this.#snapshotSince.set(member, since)
-      if (now - since < this.#options.snapshotTicksMax) continue
-      this.#snapshotSince.delete(member)
-      this.#raft.reportSnapshot(member, 'failure')
     }
   }
 }

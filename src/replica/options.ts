@@ -22,12 +22,22 @@ export interface ReplicaOptions {
   readonly gossipTicks: number
   /** and how many of them at a time. */
   readonly gossipMembersMax: number
-  /** A snapshot on its way that long is taken for lost. */
+  /** Payload of one message of a snapshot on its way to a follower. */
+  readonly snapshotChunkBytes: number
+  /** How much of it is on the way before the follower has said that it has it. */
+  readonly snapshotWindowBytes: number
+  /** A follower that says nothing of a snapshot for this long is asked how much of it it has. */
+  readonly snapshotRetryTicks: number
+  /** A snapshot that got no further for this long is given up, by who sends it and by who gets it; so long one is kept for followers. */
   readonly snapshotTicksMax: number
+  /** A larger one is not taken. */
+  readonly snapshotBytesMax: number
   /** The log is compacted when it outgrows the newest snapshot and this. */
   readonly compactionBytesMin: number
   /** Entries kept behind a compaction, so that a follower a little behind needs no snapshot. */
   readonly compactionTrailingEntries: number
+  /** And no more of them than this. */
+  readonly compactionTrailingBytesMax: number
   /** Changes saved at a time, once a tick, of a snapshot; a store with no more is saved at once. */
   readonly snapshotStepChanges: number
   /** Changes let go of at a time, once a tick, of those that compaction made unreachable. */
@@ -65,9 +75,15 @@ export const defaultReplicaOptions: ReplicaOptions = {
   retryTicks: 2 * ticksPerSecond,
   gossipTicks: 10,
   gossipMembersMax: 4,
+  // With its head it fits into one frame of a data channel.
+  snapshotChunkBytes: 60 * 1024,
+  snapshotWindowBytes: 2 * 1024 * 1024,
+  snapshotRetryTicks: ticksPerSecond,
   snapshotTicksMax: 30 * ticksPerSecond,
+  snapshotBytesMax: 1024 * 1024 * 1024,
   compactionBytesMin: 4 * 1024 * 1024,
   compactionTrailingEntries: 1_000,
+  compactionTrailingBytesMax: 4 * 1024 * 1024,
   snapshotStepChanges: 10_000,
   scrubStepChanges: 10_000,
   // etcd's is five minutes; tabs change leaders more often than servers do.

@@ -1,5 +1,4 @@
 import { decodeConfChange } from '../raft/conf-change.ts'
-import { RaftError } from '../raft/errors.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import type { ConfState, Entry, MemberId, Message, Snapshot } from '../raft/types.ts'
 import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE } from '../raft/types.ts'
@@ -16,7 +15,9 @@ import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
 import { PendingReads } from './reads.ts'
 import { Repetition } from './repetition.ts'
 import { Roster } from './roster.ts'
+import { SnapshotTransfer } from './snapshot-transfer.ts'
 import { Standing } from './standing.ts'
+import { stepOwn, stepReceived } from './stepping.ts'
 import type {
   Input,
   Output,
@@ -59,6 +60,7 @@ export class Replica {
   readonly #options: ReplicaOptions
   readonly #raft: RawNode
   readonly #log: ReplicaLog
+  readonly #snapshots: SnapshotTransfer
   readonly #applied: Applied
   readonly #upkeep: Upkeep
   readonly #clients: Clients
@@ -88,7 +90,12 @@ export class Replica {
     this.#log = new ReplicaLog(
       recovered,
       options,
-      { position: () => applied.position, write: () => applied.store.beginSnapshot() },
+      {
+        position: () => applied.position,
+        write: () => applied.store.beginSnapshot(),
+        liveBytes: () => applied.store.sizeBytes,
+        departingIndex: () => this.#snapshots.oldestIndex,
+      },
       emit,
     )
     this.#upkeep = new Upkeep(applied.store, options)
@@ -117,6 +124,11 @@ export class Replica {
       stepDownOnRemoval: true,
       random,
     })
+    this.#snapshots = new SnapshotTransfer(this.#raft, member, options, {
+      send: (to, message) => this.#send(to, message),
+      stage: (snapshot, staged) => this.#log.stage(snapshot, staged),
+      step: message => stepReceived(this.#raft, message),
+    })
     const { electionTicks } = options
     this.#standing = new Standing(member, { raft: this.#raft, applied, roster: this.#roster, electionTicks })
     this.#chronicle = new Chronicle(recovered.hardState.commit, event => emit({ kind: 'event', event }))
@@ -142,6 +154,7 @@ export class Replica {
     this.#upkeep.leases.follow()
     if (ticks > 0) this.#keepUp()
     this.#clients.serve(this.#applied.index)
+    this.#snapshots.answer()
     if (this.#standing.takeChange(this.#now, this.#clients.writes.size)) {
       this.#out.push({ kind: 'statusChanged' })
       this.#chronicle.quorum(this.hasQuorum)
@@ -168,6 +181,9 @@ export class Replica {
         return
       case 'walDone':
         this.#completeWrite(input.id)
+        return
+      case 'staged':
+        this.#log.staged(input.id)
         return
       case 'request':
         this.#clients.request(input.id, input.request)
@@ -218,6 +234,7 @@ export class Replica {
     this.#repetition.tick(this.#now, this.#raft.role === 'leader')
     this.#campaign.tick(this.#now)
     this.#membership.tick(this.#now)
+    this.#snapshots.tick()
     if (this.#now % this.#options.gossipTicks === 0) {
       for (const member of this.#roster.takeTurns(this.#options.gossipMembersMax)) {
         this.#tellPosition(member)
@@ -231,7 +248,7 @@ export class Replica {
     switch (message.kind) {
       case 'raft':
         if (from === this.#raft.leader) this.#standing.leaderHeard(this.#now)
-        this.#step(message.message)
+        stepReceived(this.#raft, message.message)
         return
       case 'join':
         if (this.#raft.role === 'leader') this.#membership.join(message.member)
@@ -246,6 +263,12 @@ export class Replica {
         if (this.#isDeposed(from, message.position)) this.#leaderLost()
         if (this.#isForgotten(from, message.position)) this.#send(from, { kind: 'removed', member: from })
         return
+      case 'snapshotChunk':
+        this.#snapshots.chunkArrived(from, message.chunk)
+        return
+      case 'snapshotAck':
+        this.#snapshots.ackArrived(from, message.ack)
+        return
       case 'removed':
         if (message.member === this.member) this.#out.push({ kind: 'removed' })
         return
@@ -254,30 +277,9 @@ export class Replica {
     }
   }
 
-  /**
-   * What raft refuses is lost, as on any network: messages from members it does not know, proposals nobody can take. Not so a
-   * message that cannot be true beside this log: one of the two has lost what it promised to keep, and this one stops.
-   */
-  #step(message: Message): void {
-    try {
-      this.#raft.step(message)
-    } catch (error) {
-      if (!(error instanceof RaftError) || error.code === 'STEP_CONTRADICTION') throw error
-    }
-  }
-
   #isForgotten(member: MemberId, position: Position): boolean {
     const { confState, index } = this.#applied
     return this.#membership.isForgotten(member, position, confState, index, this.#log.durableCommit)
-  }
-
-  /** What its own disk lets this member say to itself. A leader that has committed its own removal is a stranger by then. */
-  #stepOwn(message: Message): void {
-    try {
-      this.#raft.step(message)
-    } catch (error) {
-      if (!(error instanceof RaftError) || error.code !== 'STEP_PEER_NOT_FOUND') throw error
-    }
   }
 
   /** Raft itself refuses learners and strangers. */
@@ -294,6 +296,7 @@ export class Replica {
   #peerUp(member: MemberId): void {
     this.#roster.up(member, this.#now)
     this.#membership.returned(member)
+    this.#snapshots.up(member)
     this.#tellPosition(member)
     this.#askToJoin(member)
     if (this.#raft.leader === NONE) this.#campaign.soon(this.#applied.confState, this.#now)
@@ -301,6 +304,7 @@ export class Replica {
 
   #peerDown(member: MemberId): void {
     this.#roster.down(member)
+    this.#snapshots.down(member)
     this.#raft.reportUnreachable(member)
     if (this.#raft.leader === member) this.#leaderLost()
     // It may have been about to lead: whoever gave it a vote then waits for nobody else.
@@ -333,6 +337,7 @@ export class Replica {
       this.#upkeep.leases.restart()
       if (leader === this.member) this.#roster.startCounting(this.#now, this.#options.membership.liveTicks)
       this.#membership.leaderChanged(leader === this.member)
+      this.#snapshots.leaderChanged()
       for (const member of this.#roster.connected) this.#tellPosition(member)
     }
     if (leader === NONE) return
@@ -356,36 +361,32 @@ export class Replica {
   #dispatch(message: Message): void {
     switch (message.to) {
       case LOCAL_APPEND_THREAD:
-        this.#respond(this.#log.append(message))
+        for (const response of this.#log.append(message)) this.#dispatch(response)
         return
       case LOCAL_APPLY_THREAD:
         for (const entry of message.entries) {
           this.#applied.apply(entry, () => this.#apply(entry))
           this.#observer?.applied(entry)
         }
-        this.#respond(message.responses)
+        for (const response of message.responses) this.#dispatch(response)
         this.#log.compactIfOutgrown()
         return
       case this.member:
-        this.#stepOwn(message)
+        stepOwn(this.#raft, message)
         return
       default:
-        this.#send(message.to, { kind: 'raft', message })
+        if (message.type === 'MsgSnap') this.#snapshots.begin(message)
+        else this.#send(message.to, { kind: 'raft', message })
         return
     }
-  }
-
-  #respond(responses: readonly Message[]): void {
-    for (const response of responses) this.#dispatch(response)
   }
 
   #completeWrite(id: number): void {
     const { write, responses } = this.#log.complete(id)
     if (write.install !== null) this.#installed(write.install)
-    this.#respond(responses)
+    for (const response of responses) this.#dispatch(response)
   }
 
-  /** A snapshot from the leader took the place of the entries up to its index. */
   #installed(snapshot: Snapshot): void {
     this.#counts.snapshotsInstalled += 1
     const before = this.#applied.hasState ? this.#applied.confState : null
@@ -474,6 +475,7 @@ export class Replica {
       watches: this.#applied.store.statistics().watchers,
       inflightMessages: Math.max(0, ...windows.map(({ inflight }) => inflight)),
       inflightBytes: Math.max(0, ...windows.map(({ inflightBytes }) => inflightBytes)),
+      ...this.#snapshots.load,
     }
   }
 

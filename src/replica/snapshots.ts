@@ -61,6 +61,11 @@ export class Snapshots {
     this.#step()
   }
 
+  /** The newest is on its way to a follower, and would be made anew should that fail. */
+  keep(): void {
+    this.#idleTicks = 0
+  }
+
   /** The state was replaced, or is about to be: what was made of the old one is of no use. */
   abandon(): void {
     this.#making?.writer.abandon()

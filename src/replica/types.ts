@@ -1,4 +1,14 @@
-import type { Entry, HardState, Index, MemberId, Message, Role, Snapshot, Term } from '../raft/types.ts'
+import type {
+  Entry,
+  HardState,
+  Index,
+  MemberId,
+  Message,
+  Role,
+  Snapshot,
+  SnapshotMetadata,
+  Term,
+} from '../raft/types.ts'
 import type { StoreStatistics } from '../store/statistics.ts'
 import type {
   Command,
@@ -39,8 +49,43 @@ export type PeerMessage =
    * for everyone who has it.
    */
   | { readonly kind: 'gossip'; readonly position: Position; readonly commitTerm: Term }
+  /** A part of a snapshot, from the leader to a follower for which the log begins too late. */
+  | { readonly kind: 'snapshotChunk'; readonly chunk: SnapshotChunk }
+  /** How far a follower has got with it. */
+  | { readonly kind: 'snapshotAck'; readonly ack: SnapshotAck }
   /** From the leader to a member that the cluster removed while it was away. */
   | { readonly kind: 'removed'; readonly member: MemberId }
+
+/** Two snapshots of one name are the same bytes, whoever made them. */
+export interface SnapshotName {
+  readonly index: Index
+  readonly term: Term
+  /** The one that the state ends with. */
+  readonly checksum: number
+}
+
+export interface SnapshotChunk {
+  /** The leader's. */
+  readonly term: Term
+  readonly metadata: SnapshotMetadata
+  readonly checksum: number
+  /** Of the whole. */
+  readonly bytes: number
+  readonly offset: number
+  /** Empty to ask how much of it the follower has. */
+  readonly data: Uint8Array
+  /** Counts how often that was asked: an answer to the last question counts for what was sent since. */
+  readonly round: number
+}
+
+export interface SnapshotAck {
+  readonly name: SnapshotName
+  /** `more`: so many bytes from the beginning are there. `done`: raft has it. `refused`: it is not wanted, or was damaged. */
+  readonly verdict: 'more' | 'done' | 'refused'
+  readonly offset: number
+  /** Of what it answers. */
+  readonly round: number
+}
 
 /** One member's own view of itself. */
 export interface Position {
@@ -55,6 +100,8 @@ export type Input =
   | { readonly kind: 'message'; readonly from: MemberId; readonly message: PeerMessage }
   /** The write of the `persist` output with this id is durable. */
   | { readonly kind: 'walDone'; readonly id: number }
+  /** The snapshot of the `stage` output with this id is written down. */
+  | { readonly kind: 'staged'; readonly id: number }
   | { readonly kind: 'request'; readonly id: RequestId; readonly request: ClientRequest }
   /** The client no longer waits. A write already proposed still happens. Ends a watch. */
   | { readonly kind: 'cancel'; readonly id: RequestId }
@@ -77,6 +124,8 @@ export type Input =
 
 export type Output =
   | { readonly kind: 'persist'; readonly id: number; readonly write: WalWrite }
+  /** For `Wal.stage`; one at a time. A later `persist` makes it the current one. */
+  | { readonly kind: 'stage'; readonly id: number; readonly snapshot: Snapshot }
   | { readonly kind: 'send'; readonly to: MemberId; readonly message: PeerMessage }
   | { readonly kind: 'respond'; readonly id: RequestId; readonly response: ClientResponse }
   | { readonly kind: 'notify'; readonly id: RequestId; readonly notification: WatchNotification }
@@ -211,6 +260,8 @@ export type WalErrorCode =
   /** What is stored is damaged. The member has lost what it promised, and nobody may speak in its name again. */
   | 'CORRUPT'
   | 'CLOSED'
+  /** The browser, or somebody, took the whole log away under its owner: a member that has lost itself, votes and all. */
+  | 'EVICTED'
   /** Any other failed write, a log deleted under its owner, a log to be made that exists or to be opened that does not. */
   | 'FAILED'
 
@@ -269,4 +320,7 @@ export interface ReplicaLoad {
   /** Appends on their way to the follower that has most of them, and to the one that has most of their payload. */
   readonly inflightMessages: number
   readonly inflightBytes: number
+  /** Of the snapshot that is on its way here, and how many different ones are kept for followers they are on the way to. */
+  readonly arrivingSnapshotBytes: number
+  readonly departingSnapshots: number
 }

@@ -17,6 +17,12 @@ export const KEY_TAGS = { end: 0, alone: 1, withBase: 2 } as const
 
 export const CHECKSUM_BYTES = 4
 
+/** What a snapshot says its checksum is: it ends with it. Equal states have equal ones. */
+export function checksumIn(snapshot: Uint8Array): number {
+  const end = new DataView(snapshot.buffer, snapshot.byteOffset + snapshot.length - CHECKSUM_BYTES, CHECKSUM_BYTES)
+  return end.getUint32(0, true)
+}
+
 const UNIT_BYTES = 1024 * 1024
 
 /** Units of a fixed size are summed up one after the other, so that it can be done as they come. */

@@ -89,6 +89,8 @@ export interface SimulationConfig {
   }
   readonly disk: {
     readonly latencyMs: Interval
+    /** Of a snapshot, written at a time. */
+    readonly partBytes: number
     readonly stall: { readonly probability: number; readonly ms: Interval }
   }
   readonly faults: {
@@ -119,6 +121,7 @@ export function drawConfig(random: Random): SimulationConfig {
     network,
     disk: {
       latencyMs: disks[random.weighted({ quick: 4, busy: 4, slow: 1 })],
+      partBytes: random.pick([500, 5_000, 512 * 1024] as const),
       stall: { probability: random.pick([0, random.between(0, 0.02)] as const), ms: [20, random.between(100, 3_000)] },
     },
     faults: drawFaults(random, faultyMs),
@@ -244,9 +247,13 @@ function drawReplicaOptions(random: Random, slow: boolean): ReplicaOptions {
     uncommittedBytesMax: random.pick([slow ? 20_000 : 2_000, 64 * 1024 * 1024] as const),
     retryTicks: random.integer(10, 40),
     gossipTicks: random.integer(10, 40),
+    snapshotChunkBytes: random.pick([slow ? 4_000 : 300, 4_000, 60 * 1024] as const),
+    snapshotWindowBytes: random.pick([slow ? 20_000 : 1_000, 20_000, 2 * 1024 * 1024] as const),
+    snapshotRetryTicks: random.integer(4, 20),
     snapshotTicksMax: random.integer(20, 100),
     compactionBytesMin: random.pick([500, 3_000, 20_000, 4 * 1024 * 1024] as const),
     compactionTrailingEntries: random.pick([0, 1, 10, 100] as const),
+    compactionTrailingBytesMax: random.pick([0, 1_000, 4 * 1024 * 1024] as const),
     scrubStepChanges: random.pick([1, 20, 10_000] as const),
     leaseCheckpointTicks: random.pick([10, 40, 1_200] as const),
     membership: {

@@ -25,6 +25,8 @@ function describeInput(input: Input, name: Name): string | null {
       return `from ${name(input.from)}: ${describeMessage(input.message, name)}`
     case 'walDone':
       return `durable ${input.id}`
+    case 'staged':
+      return `staged ${input.id}`
     case 'request': {
       const { request } = input
       if (request.kind === 'watch') return `watch #${input.id}`
@@ -55,6 +57,8 @@ function describeOutput(output: Output, name: Name): string | null {
   switch (output.kind) {
     case 'persist':
       return `persist ${output.id}: ${describeWrite(output.write)}`
+    case 'stage':
+      return `stage ${output.id}: ${output.snapshot.metadata.index}, ${output.snapshot.data.length} bytes`
     case 'send':
       return `to ${name(output.to)}: ${describeMessage(output.message, name)}`
     case 'respond':
@@ -83,6 +87,15 @@ function describeMessage(message: PeerMessage, name: Name): string {
     case 'gossip': {
       const { role, term, commit, applied } = message.position
       return `gossip ${role} t${term} c${commit} a${applied}`
+    }
+    case 'snapshotChunk': {
+      const { term, metadata, bytes, offset, data, round } = message.chunk
+      const end = offset + data.length
+      return `snapshot t${term} ${metadata.term}/${metadata.index} ${offset}..${end} of ${bytes}, round ${round}`
+    }
+    case 'snapshotAck': {
+      const { name, verdict, offset, round } = message.ack
+      return `snapshot ${name.term}/${name.index} ${verdict}, ${offset} there, round ${round}`
     }
   }
 }

@@ -106,7 +106,7 @@ export class Link {
 
   /** Queues a message for the next `flush`; false when it had to be dropped. Snapshots take their own way. */
   send(from: MemberId, to: MemberId, message: PeerMessage): boolean {
-    const lane = message.kind === 'raft' && message.message.type === 'MsgSnap' ? this.#bulk : this.#raft
+    const lane = message.kind === 'snapshotChunk' ? this.#bulk : this.#raft
     const taken = lane.add(encodePeerMessage(from, to, message))
     if (taken && lane === this.#raft) this.#spokeAt = this.#now()
     return taken

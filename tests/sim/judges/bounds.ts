@@ -1,5 +1,6 @@
 import type { Index, MemberId, Term } from '../../../src/raft/types.ts'
 import type { ReplicaOptions } from '../../../src/replica/options.ts'
+import { snapshotsHeldMax } from '../../../src/replica/snapshot-sender.ts'
 import type { Input, Output, Position, ReplicaLoad, RequestId, WalWrite } from '../../../src/replica/types.ts'
 import { WATCH_INITIAL_CREDIT_BATCHES } from '../../../src/store/limits.ts'
 import { Violation } from '../violation.ts'
@@ -122,7 +123,7 @@ export class Bounds {
   }
 
   #checkLoad(member: MemberId, held: Held, load: ReplicaLoad): void {
-    const { inflightMessagesMax, inflightBytesMax, appendBytesMax } = this.#options
+    const { inflightMessagesMax, inflightBytesMax, appendBytesMax, snapshotBytesMax } = this.#options
     const limits: Record<keyof ReplicaLoad, number> = {
       pendingWrites: held.writes.size,
       pendingReads: held.reads.size,
@@ -130,6 +131,8 @@ export class Bounds {
       inflightMessages: inflightMessagesMax,
       // The message that crosses the limit is still sent, and one entry may be larger than a message.
       inflightBytes: inflightBytesMax + Math.max(appendBytesMax, entryBytesMax),
+      arrivingSnapshotBytes: snapshotBytesMax,
+      departingSnapshots: snapshotsHeldMax,
     }
     for (const name of names) {
       if (load[name] > limits[name]) {
@@ -139,7 +142,15 @@ export class Bounds {
   }
 }
 
-const names = ['pendingWrites', 'pendingReads', 'watches', 'inflightMessages', 'inflightBytes'] as const
+const names = [
+  'pendingWrites',
+  'pendingReads',
+  'watches',
+  'inflightMessages',
+  'inflightBytes',
+  'arrivingSnapshotBytes',
+  'departingSnapshots',
+] as const
 /** So often that nothing grows much in between. */
 const turnsPerLook = 16
 /** More than any client here writes at once. */

@@ -1,3 +1,4 @@
+import type { Snapshot } from '../../../src/raft/types.ts'
 import { WalError, type WalState, type WalWrite } from '../../../src/replica/types.ts'
 import { MemoryDisk, type MemoryWal } from '../../../src/wal/memory-wal.ts'
 import type { SimulationConfig } from '../config.ts'
@@ -12,7 +13,8 @@ export interface WriteOutcome {
 }
 
 interface Issued {
-  readonly write: WalWrite
+  /** Null for a part of a snapshot that is staged. */
+  readonly write: WalWrite | null
   readonly outcome: WriteOutcome
   /** To be called while it is under way. */
   readonly interruption: (() => void) | null
@@ -27,7 +29,7 @@ export class SimulatedDisk {
   readonly #random: Random
   readonly #config: SimulationConfig['disk']
   readonly #onDurable: (write: WalWrite) => void
-  readonly #disk = new MemoryDisk('whenTold')
+  readonly #disk: MemoryDisk
   #wal: MemoryWal | null = null
   /** Neither durable nor lost yet, oldest first. */
   #issued: Issued[] = []
@@ -54,6 +56,7 @@ export class SimulatedDisk {
     this.#random = random
     this.#config = config
     this.#onDurable = onDurable
+    this.#disk = new MemoryDisk('whenTold', config.partBytes)
   }
 
   create(initial: WalWrite): WalState {
@@ -76,6 +79,28 @@ export class SimulatedDisk {
     }
     // Completion is told through `outcome`, in virtual time; the promise's own would come in real time.
     this.#wal.append(write).catch(() => {})
+    this.#issue(write, outcome)
+  }
+
+  /** Part by part, each behind what was issued before it. */
+  stage(snapshot: Snapshot, { done, failed }: WriteOutcome): void {
+    if (this.#wal === null) throw new Error('a snapshot for a log that is not open')
+    const refusal = this.#refusal
+    if (refusal !== null) {
+      this.#ifStillAlive(0, () => failed(refusal))
+      return
+    }
+    this.#wal.stageBy(
+      snapshot,
+      (written, next) => {
+        written.catch(() => {})
+        this.#issue(null, { done: next, failed })
+      },
+      () => this.#ifStillAlive(0, done),
+    )
+  }
+
+  #issue(write: WalWrite | null, outcome: WriteOutcome): void {
     this.#issued.push({ write, outcome, interruption: this.#interruption })
     this.#interruption = null
     if (this.#issued.length === 1) this.#begin()
@@ -172,6 +197,7 @@ export class SimulatedDisk {
     else {
       this.#complete(1)
       this.#begin()
+      // A part that is issued now is begun by itself if there is nothing else.
       outcome.done()
     }
   }
@@ -194,7 +220,7 @@ export class SimulatedDisk {
 
   #complete(count: number): void {
     this.#disk.complete(count)
-    for (const { write } of this.#issued.splice(0, count)) this.#onDurable(write)
+    for (const { write } of this.#issued.splice(0, count)) if (write !== null) this.#onDurable(write)
   }
 
   #ifStillAlive(afterMs: number, happen: () => void): void {

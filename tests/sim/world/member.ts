@@ -1,4 +1,4 @@
-import type { MemberId } from '../../../src/raft/types.ts'
+import type { MemberId, Snapshot } from '../../../src/raft/types.ts'
 import { Replica } from '../../../src/replica/replica.ts'
 import type { Input, Output, WalError, WalState, WalWrite } from '../../../src/replica/types.ts'
 import { type SimulationConfig, tickMs } from '../config.ts'
@@ -23,8 +23,8 @@ export interface Surroundings {
   /** Its disk refused a write: the member has stopped, and has acknowledged neither that write nor any after it. */
   readonly failed: (member: SimulatedMember, error: WalError) => void
   readonly applied: (member: SimulatedMember, entry: Parameters<Observed>[0], hash: number) => void
-  /** All outputs but `persist`, which stay within the member. */
-  readonly output: (member: SimulatedMember, output: Exclude<Output, { kind: 'persist' }>) => void
+  /** All outputs but `persist` and `stage`, which stay within the member. */
+  readonly output: (member: SimulatedMember, output: Exclude<Output, { kind: 'persist' | 'stage' }>) => void
   /** After each turn, its outputs carried out. */
   readonly turned: (member: SimulatedMember, inputs: readonly Input[], outputs: readonly Output[]) => void
 }
@@ -180,6 +180,7 @@ export class SimulatedMember {
     const outputs = life.replica.handle(inputs)
     for (const output of outputs) {
       if (output.kind === 'persist') this.#persist(life, output.id, output.write)
+      else if (output.kind === 'stage') this.#stage(life, output.id, output.snapshot)
       else this.#around.output(this, output)
     }
     if (this.#life === life) this.#around.turned(this, inputs, outputs)
@@ -190,14 +191,23 @@ export class SimulatedMember {
     const done = () => {
       if (this.#life === life) this.push({ kind: 'walDone', id })
     }
-    const failed = (error: WalError) => {
-      if (this.#life !== life) return
-      this.crash()
-      this.#around.failed(this, error)
-    }
+    const failed = (error: WalError) => this.#failed(life, error)
     const early = this.#around.mutant?.completesBeforeDurable === true
     this.disk.write(write, { done: early ? () => {} : done, failed })
     if (early) done()
+  }
+
+  #stage(life: Life, id: number, snapshot: Snapshot): void {
+    const done = () => {
+      if (this.#life === life) this.push({ kind: 'staged', id })
+    }
+    this.disk.stage(snapshot, { done, failed: error => this.#failed(life, error) })
+  }
+
+  #failed(life: Life, error: WalError): void {
+    if (this.#life !== life) return
+    this.crash()
+    this.#around.failed(this, error)
   }
 }
 

@@ -141,7 +141,7 @@ export class Members {
     if (this.#trace.isOn) this.#trace.line(this.#schedule.nowMs, `=== ${member.name} ${what}`)
   }
 
-  #carryOut(member: SimulatedMember, output: Exclude<Output, { kind: 'persist' }>): void {
+  #carryOut(member: SimulatedMember, output: Exclude<Output, { kind: 'persist' | 'stage' }>): void {
     switch (output.kind) {
       case 'send':
         this.#checks.told(member.id, output.to, output.message)

@@ -157,7 +157,7 @@ export class Network {
     if (connection === undefined) return
     this.sent += 1
     const bytes = encodePeerMessage(from, to, message)
-    const channel = message.kind === 'raft' && message.message.type === 'MsgSnap' ? 1 : 0
+    const channel = message.kind === 'snapshotChunk' ? 1 : 0
     const packet: Packet = { connection, bytes, channel }
     let againMs = 0
     if (this.#faulty && this.#random.chance(this.#config.loss)) {

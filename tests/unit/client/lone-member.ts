@@ -41,6 +41,7 @@ export class LoneMember {
     const notifications: Turn['notifications'][number][] = []
     for (const output of this.#replica.handle(inputs)) {
       if (output.kind === 'persist') this.#inputs.push({ kind: 'walDone', id: output.id })
+      if (output.kind === 'stage') this.#inputs.push({ kind: 'staged', id: output.id })
       if (output.kind === 'respond') responses.push({ id: output.id, response: output.response })
       if (output.kind === 'notify') notifications.push({ id: output.id, notification: output.notification })
     }

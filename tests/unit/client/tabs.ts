@@ -10,6 +10,7 @@ import { emptyState, foundingWrite } from '../../../src/replica/founding.ts'
 import { defaultReplicaOptions } from '../../../src/replica/options.ts'
 import { Replica } from '../../../src/replica/replica.ts'
 import type { ClientRequest, ClientResponse, Input, RequestId, WatchNotification } from '../../../src/replica/types.ts'
+import type { DataWriter } from '../../../src/worker/exporting.ts'
 import { LeaseKeeper, type LeaseKeeperOptions } from '../../../src/worker/lease-keeper.ts'
 import type { ToHost } from '../../../src/worker/protocol.ts'
 
@@ -48,11 +49,7 @@ export class Tab {
 
 /** A real replica, alone in its cluster, that several pages talk to. Its time passes only when the test says so. */
 export class Tabs {
-  readonly #replica = new Replica({
-    member: 7,
-    recovered: { ...emptyState, hardState: { term: 1, vote: 0, commit: 1 }, snapshot: foundingWrite(7).install },
-    random: () => 0.5,
-  })
+  readonly #replica: Replica
   readonly #tabs: Tab[] = []
   readonly #asked = new Map<RequestId, { readonly tab: Tab; readonly id: RequestId }>()
   /** Who asked for a keepalive. */
@@ -63,6 +60,17 @@ export class Tabs {
   /** While true nothing the pages ask for is heard, as without a quorum. */
   #deaf = false
   readonly #unheard: (() => void)[] = []
+
+  /** With these data, or none. */
+  constructor(data?: Uint8Array) {
+    const { install } = foundingWrite(7, data)
+    const recovered = { ...emptyState, hardState: { term: 1, vote: 0, commit: 1 }, snapshot: install }
+    this.#replica = new Replica({ member: 7, recovered, random: () => 0.5 })
+  }
+
+  beginExport(): DataWriter {
+    return this.#replica.beginExport()
+  }
 
   open(): Tab {
     const tab: Tab = new Tab({
@@ -162,6 +170,7 @@ export class Tabs {
     do {
       for (const output of this.#replica.handle(this.#inputs.splice(0))) {
         if (output.kind === 'persist') this.#inputs.push({ kind: 'walDone', id: output.id })
+        if (output.kind === 'stage') this.#inputs.push({ kind: 'staged', id: output.id })
         if (output.kind === 'respond') this.#respond(output.id, output.response)
         if (output.kind === 'notify') this.#notify(output.id, output.notification)
       }

@@ -248,6 +248,9 @@ export class TestCluster {
         member.disk.complete()
         this.#push(member.id, { kind: 'walDone', id: output.id })
         return
+      case 'stage':
+        this.#stage(member, output)
+        return
       case 'send': {
         const sent = { from: member.id, to: output.to, message: output.message }
         this.sent.push(sent)
@@ -273,6 +276,18 @@ export class TestCluster {
       case 'statusChanged':
         return
     }
+  }
+
+  #stage({ id, wal, disk, writing }: Member, output: Extract<Output, { kind: 'stage' }>): void {
+    const isStalled = writing.length > 0
+    const part = (_: Promise<void>, next: () => void) => {
+      disk.complete()
+      next()
+    }
+    const done = () => this.#push(id, { kind: 'staged', id: output.id })
+    // What waits for the disk waits on.
+    if (isStalled) done()
+    else wal.stageBy(output.snapshot, part, done)
   }
 
   #push(id: MemberId, input: Input): void {

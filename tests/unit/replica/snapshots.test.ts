@@ -15,16 +15,17 @@ test('members whose snapshot is overtaken by a compaction before they answer are
 })
 
 test('a snapshot that was lost is sent again after a while', () => {
-  const cluster = TestCluster.of(3, { compactionBytesMin: 200, compactionTrailingEntries: 0, snapshotTicksMax: 50 })
+  const options = { compactionBytesMin: 200, compactionTrailingEntries: 0, snapshotRetryTicks: 30 }
+  const cluster = TestCluster.of(3, options)
   cluster.stop(3)
   for (let seq = 1; seq <= 20; seq += 1) cluster.write(1, client, seq, put('a', String(seq)))
-  cluster.drop = ({ message }) => message.kind === 'raft' && message.message.type === 'MsgSnap'
+  cluster.drop = ({ message }) => message.kind === 'snapshotChunk'
   cluster.restart(3)
   cluster.tick(5)
   cluster.drop = () => false
   cluster.tick(20)
   expect(cluster.replica(3).status().revision).toBe(1)
-  cluster.until('it has caught up', () => cluster.replica(3).status().revision === 21, 100)
+  cluster.until('it has caught up', () => cluster.replica(3).status().revision === 21, 10)
 })
 
 describe('a large state', () => {

@@ -153,7 +153,7 @@ test('a member whose writes come back to it in a snapshot answers them from the 
   cluster.until('both are answered', () => ids.every(id => answer(cluster, id) !== null))
   expect(ids.map(id => answer(cluster, id))).toEqual([2, 3])
   const types = cluster.sent.map(({ message }) => (message.kind === 'raft' ? message.message.type : message.kind))
-  expect(types).toContain('MsgSnap')
+  expect(types).toContain('snapshotChunk')
   expect(state(cluster, 2)).toEqual(['k1=mine v1', 'k2=mine v1', 'other=40 v40'])
 })
 
