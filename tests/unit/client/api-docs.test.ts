@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { format } from 'node:util'
 import ts from 'typescript'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { Config } from '../../../src/client/config.ts'
 import { Database } from '../../../src/client/database.ts'
 import { Election, Seat } from '../../../src/client/election.ts'
@@ -16,6 +16,9 @@ import { Registration, Service } from '../../../src/client/service.ts'
 import { Transaction } from '../../../src/client/transact.ts'
 import { Txn } from '../../../src/client/txn.ts'
 import { Watch } from '../../../src/client/watch.ts'
+import { readBackup } from '../../../src/wal/backup-file.ts'
+import { makeBackup } from '../../../src/worker/exporting.ts'
+import { asResult } from '../../../src/worker/failure.ts'
 import { aloneStatus } from './fake-host.ts'
 import { harmlessFaults } from './harmless-faults.ts'
 import { Tabs } from './tabs.ts'
@@ -47,26 +50,34 @@ const preamble = `import type { Database } from 'flotilla'
 declare global { const db: Database; const other: Database }
 `
 
+const clusterId = '0123456789abcdef0123456789abcdef'
+
 function tabOf(tabs: Tabs): Database {
   return new Database({
     connection: tabs.open().connection,
     invite: 'flotilla1-of-this-cluster',
-    clusterId: 'c',
+    clusterId,
     status: aloneStatus,
     signaling: new Observable('connected'),
     faults: harmlessFaults(),
     metrics: async () => '',
-    exportData: async () => ({ ok: true, value: new Blob() }),
+    exportData: goOn => asResult(() => makeBackup(clusterId, tabs.beginExport(), async fraction => goOn(fraction))),
     leave: async () => {},
     close: async () => {},
   })
 }
 
+vi.stubGlobal('navigator', {
+  storage: { estimate: async () => ({ usage: 50 * 2 ** 20, quota: 10 * 2 ** 30 }), persisted: async () => false },
+})
+
 /** Runs an example as the body of a function; its imports are taken from what it is handed. */
 async function run(code: string): Promise<string[]> {
   const tabs = new Tabs()
   const [db, other] = [tabOf(tabs), tabOf(tabs)]
-  const create = async () => tabOf(tabs)
+  const create = async ({ data }: Partial<flotilla.CreateOptions>) => {
+    return tabOf(data === undefined ? tabs : new Tabs((await readBackup(data)).data))
+  }
   const { outputText } = ts.transpileModule(code, {
     compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
   })
@@ -78,7 +89,13 @@ async function run(code: string): Promise<string[]> {
   const printed: string[] = []
   const console = { log: (...values: unknown[]) => printed.push(format(...values)) }
   // An example that declares `db` itself hides the one it is handed.
-  const scope = { db, other, flotilla: { ...flotilla, create, open: create }, console }
+  const recover = async ({ onStep }: flotilla.RecoverOptions) => {
+    for (const step of ['listening', 'founding', 'opening'] as const) onStep?.(step)
+    return { database: tabOf(tabs), report: { revision: 42, missing: [{ member: 1 }, { member: 2 }] } }
+  }
+  const held = async () => [{ clusterId, members: [1, 2] }]
+  const elsewhere = { create, open: create, recover, held, erase: async () => {} }
+  const scope = { db, other, flotilla: { ...flotilla, ...elsewhere }, console }
   const main = new Function(...Object.keys(scope), `return (async () => {${body}\n})()`)
   await main(...Object.values(scope))
   for (const tab of [db, other]) await tab.close()
