@@ -63,6 +63,11 @@ export class Ledger {
     })
   }
 
+  /** These keys were taken away on purpose. */
+  forget(prefix: string): void {
+    for (const key of [...this.#counts.keys()]) if (key.startsWith(prefix)) this.#counts.delete(key)
+  }
+
   /** Nothing acknowledged is missing, and nothing happened twice, as far as this tab knows with the cluster behind it. */
   async check(tab: BoardTab, prefix: string): Promise<void> {
     const found = await tab.page.evaluate(async prefix => {
