@@ -122,6 +122,13 @@ export class Link {
     if (this.#heardAt !== null) this.#hello()
   }
 
+  /** Others speak for these members by now, if this peer ever did. */
+  disown(members: readonly MemberId[]): void {
+    if (this.#state.phase !== 'up') return
+    const own = this.#state.members.filter(member => !members.includes(member))
+    this.#state = { phase: 'up', members: own }
+  }
+
   /** The owner's steady pulse: notices silence, and breaks its own. An answer is one word, too, so of two quiet ends one pings. */
   pulse(): void {
     if (this.#heardAt === null) return

@@ -53,7 +53,6 @@ export interface LinksCounters {
  */
 export class Links {
   readonly #options: LinksOptions
-  /** In the order of what their peers last said of their members: the later claim to a member is the true one. */
   readonly #links = new Map<LinkId, Link>()
   #routes: ReadonlyMap<MemberId, Link> = new Map()
   #hosted: readonly MemberId[] = []
@@ -83,7 +82,10 @@ export class Links {
   /** The members this tab hosts, all of them: told to every peer. */
   setMembers(members: readonly MemberId[]): void {
     this.#hosted = [...members]
-    for (const link of this.#links.values()) link.setHosted(this.#hosted)
+    for (const link of this.#links.values()) {
+      link.setHosted(this.#hosted)
+      link.disown(this.#hosted)
+    }
     this.#reroute()
   }
 
@@ -166,9 +168,10 @@ export class Links {
     this.#claimed(link)
   }
 
+  /** One lock, one voice: of two who claim a member the later is right, and the earlier has come to its end, heard of or not. */
   #claimed(link: Link): void {
-    this.#links.delete(link.id)
-    this.#links.set(link.id, link)
+    link.disown(this.#hosted)
+    for (const other of this.#links.values()) if (other !== link) other.disown(link.members)
     this.#reroute()
     this.#options.onChange()
   }
@@ -184,16 +187,18 @@ export class Links {
     this.#options.onChange()
   }
 
-  /** Works out anew who is behind which link, and tells of members that came into reach or went out of it. */
+  /**
+   * Works out anew who is behind which link, and tells of members that came into reach or went out of it. One that has moved to another
+   * tab did both: what was on its way to it is lost, and it remembers nothing but its log.
+   */
   #reroute(): void {
     const before = this.#routes
     const routes = new Map<MemberId, Link>()
-    for (const link of this.#links.values()) {
-      for (const member of link.members) if (!this.#hosted.includes(member)) routes.set(member, link)
-    }
+    for (const link of this.#links.values()) for (const member of link.members) routes.set(member, link)
     this.#routes = routes
-    for (const member of before.keys()) if (!routes.has(member)) this.#options.onDown(member)
-    for (const member of routes.keys()) if (!before.has(member)) this.#options.onUp(member)
+    const isNew = (member: MemberId) => before.get(member)?.peer !== routes.get(member)?.peer
+    for (const member of before.keys()) if (isNew(member)) this.#options.onDown(member)
+    for (const member of routes.keys()) if (isNew(member)) this.#options.onUp(member)
   }
 
   #deliver(from: MemberId, to: MemberId, message: PeerMessage): void {

@@ -285,7 +285,24 @@ describe('several links', () => {
     a.links.flush()
     toC.settle()
     expect(c.messages).toHaveLength(1)
+    expect(a.said).toEqual([`up ${MEMBER_B}`, 'up 33', `down ${MEMBER_B}`, `up ${MEMBER_B}`])
     a.port.fromPage({ type: 'closed', link: 1 })
-    expect(a.said).toEqual([`up ${MEMBER_B}`, 'up 33'])
+    expect(a.said).toHaveLength(4)
+  })
+
+  test('a member that moved and is then let go of is out of reach, though the tab it came from was never heard to end', () => {
+    const c = new FakeTab('tab-c', clock, [33])
+    new FakeConnection(a, b, 1).open()
+    const [toA, toB] = [new FakeConnection(a, c, 2).open(), new FakeConnection(b, c, 3).open()]
+    const cSaid = c.said.length
+    for (const members of [[33, MEMBER_B], [33]]) {
+      c.links.setMembers(members)
+      toA.settle()
+    }
+    expect(a.said.at(-1)).toBe(`down ${MEMBER_B}`)
+    expect(c.said.slice(cSaid)).toEqual([`down ${MEMBER_B}`])
+    // As long as the dead tab says nothing, which it never does again.
+    expect(a.links.status()).toMatchObject([{ members: [] }, { members: [33] }])
+    toB.settle()
   })
 })
