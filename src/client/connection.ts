@@ -1,4 +1,4 @@
-import type { ClientResponse, RequestId, WatchNotification } from '../replica/types.ts'
+import type { ClientResponse, ReplicaStatus, RequestId, WatchNotification } from '../replica/types.ts'
 import type { LeaseId, ReadRequest, ReadResponse, WatchRequest, WriteRequest, WriteResponse } from '../store/types.ts'
 import type { EpochMs, FromHost, HostStatus, ToHost } from '../worker/protocol.ts'
 import {
@@ -85,6 +85,7 @@ export class Connection {
   readonly #leases = new Map<LeaseId, KeptLease>()
   #flushScheduled = false
   #failure: FlotillaError | null = null
+  #interruption: FlotillaError | null = null
 
   /** Nothing is sent before it is attached to a worker. */
   constructor({ offline = 'queue', onWritten = () => {} }: ConnectionOptions = {}) {
@@ -123,10 +124,16 @@ export class Connection {
     return this.#failure
   }
 
+  /** Why there is no member to ask just now. It is opened again by and by; what is asked for waits. */
+  get interruption(): FlotillaError | null {
+    return this.#interruption
+  }
+
   /** A worker's member runs: all that is unanswered goes to it, from the beginning. */
   attach(post: (message: ToHost) => void): void {
     if (this.#post !== null) throw new Error('assertion failed: attached to two workers')
     this.#post = post
+    this.#interruption = null
     const requests = [...this.#sent.values()].map(call => this.#requestOf(call))
     if (requests.length > 0) post({ type: 'requests', requests })
     for (const call of this.#sent.values()) {
@@ -145,6 +152,16 @@ export class Connection {
     this.#credits.clear()
     this.#progress.clear()
     this.#writes.detach()
+  }
+
+  /** As `detach`, and there will be no next one before something changes. Until then there is no quorum to ask either. */
+  interrupt(error: FlotillaError): void {
+    this.detach()
+    this.#interruption = error
+    const status = this.#status.value
+    if (status === null) return
+    const replica: ReplicaStatus = { ...status.replica, role: 'follower', leader: 0, quorum: false }
+    this.receive({ type: 'status', status: { ...status, replica } })
   }
 
   async read<R extends ReadRequest>(

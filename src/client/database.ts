@@ -31,8 +31,13 @@ export type SignalingState =
 
 export interface DatabaseStatus extends HostStatus {
   readonly signaling: SignalingState
-  /** Why the member stopped; null while it runs. */
+  /** Why the member stopped for good; null while it runs. */
   readonly failure: FlotillaError | null
+  /**
+   * Why the member does not run just now: no room on the disk (`NOSPACE`), or no disk (`STORAGE_UNAVAILABLE`). It is opened again by
+   * and by, and what is asked for waits, as without a quorum.
+   */
+  readonly interruption: FlotillaError | null
 }
 
 /** What a database needs from whoever put it together. */
@@ -80,10 +85,16 @@ export class Database extends Namespace<string> implements AsyncDisposable {
     this.#exportData = parts.exportData
     this.#leave = parts.leave
     this.#close = parts.close
-    this.#status = new Observable<DatabaseStatus>({ ...parts.status, signaling: 'connecting', failure: null })
+    this.#status = new Observable<DatabaseStatus>({
+      ...parts.status,
+      signaling: 'connecting',
+      failure: null,
+      interruption: null,
+    })
     parts.signaling.subscribe(signaling => this.#status.set({ ...this.#status.value, signaling }))
     parts.connection.status.subscribe(status => {
-      this.#status.set({ ...this.#status.value, ...status, failure: parts.connection.failure })
+      const { failure, interruption } = parts.connection
+      this.#status.set({ ...this.#status.value, ...status, failure, interruption })
     })
   }
 

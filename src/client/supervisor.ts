@@ -1,5 +1,5 @@
 import type { MemberId } from '../raft/types.ts'
-import type { FromHost, HostStatus, MembershipOptions, OpenOptions } from '../worker/protocol.ts'
+import type { FromHost, HostStatus, MembershipOptions, OpenOptions, OutboxEntry } from '../worker/protocol.ts'
 import type { Connection } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import type { LastMember } from './last-member.ts'
@@ -8,6 +8,9 @@ import { startWorker, type WorkerHost } from './worker-host.ts'
 /** A worker that ends more often than this is not started again: whatever ends it would end the next one, too. */
 export const restartsMax = 5
 export const restartWindowMs = 60_000
+/** A member that found no room, or no disk, is opened again after this long, and each time it finds none after twice as long. */
+export const retryMsMin = 1_000
+export const retryMsMax = 60_000
 
 type Start = typeof startWorker
 type Message = Parameters<Parameters<Start>[0]>[0]
@@ -24,10 +27,19 @@ export interface SupervisorOptions {
   readonly now?: () => number
 }
 
+/** Whom the next worker is to open if it can, and what the last one could not keep any more. */
+interface Legacy {
+  readonly member: MemberId | null
+  readonly unanswered: readonly OutboxEntry[]
+}
+
 /**
- * Keeps a worker running for as long as the page needs one. Should it end (a crash, a lack of memory), another takes its
- * place and opens the same member; should the cluster have removed the member, another opens a new one. What the page was
- * not answered is the connection's to carry over.
+ * Keeps a worker running for as long as the page needs one. What the page was not answered is the connection's to carry over.
+ *
+ * - It ended (a crash, a lack of memory): another takes its place at once and opens the same member.
+ * - The cluster has removed the member, or the browser has deleted its log: another opens a new one.
+ * - The disk is full or fails: the member stopped, as it acknowledges nothing that it could not save, and is opened again and again,
+ *   less and less often, until there is room. A person may make some at any time.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions
@@ -36,6 +48,9 @@ export class Supervisor {
   #host: WorkerHost | null = null
   /** When workers were started in place of another. */
   #restarts: number[] = []
+  #retry: ReturnType<typeof setTimeout> | undefined
+  #retryMs = retryMsMin
+  #openedAt = 0
 
   constructor(options: SupervisorOptions) {
     this.#options = options
@@ -51,11 +66,13 @@ export class Supervisor {
   /** Errors: see `open` and `create`. */
   async open(mode: OpenOptions['mode'], data: Blob | null = null): Promise<HostStatus> {
     const last = this.#options.memory.take()
-    return this.#run({ mode, data, lastMember: last?.member ?? null, lastMemberReleased: last?.released ?? false })
+    const lastMember = last?.member ?? null
+    return this.#run({ mode, data, lastMember, lastMemberReleased: last?.released ?? false, unanswered: [] })
   }
 
   /** Without ado: whoever wants a farewell says it before. */
   end(): void {
+    clearTimeout(this.#retry)
     this.#host?.terminate()
     this.#host = null
   }
@@ -70,12 +87,13 @@ export class Supervisor {
     if (!opened.ok) throw new FlotillaError(opened.code, opened.message)
     const status = await Promise.race([host.control.status(), host.ended])
     if (host !== this.#host) throw connection.failure ?? new FlotillaError('STOPPED', 'The database was closed.')
+    this.#openedAt = this.#now()
     memory.remember(opened.member)
     connection.receive({ type: 'status', status })
     connection.attach(host.post)
     onHost(host)
     host.ended.catch((error: FlotillaError) => {
-      if (host === this.#host) this.#replace(opened.member, error)
+      if (host === this.#host) this.#replace({ member: opened.member, unanswered: [] }, error)
     })
     return status
   }
@@ -91,14 +109,16 @@ export class Supervisor {
     }
   }
 
-  #onFailed({ code, message, successor }: Extract<FromHost, { type: 'failed' }>): void {
+  #onFailed({ code, message, successor: member, unanswered }: Extract<FromHost, { type: 'failed' }>): void {
     const error = new FlotillaError(code, message)
-    if (code === 'REMOVED') this.#replace(successor, error)
+    const legacy = { member, unanswered }
+    if (code === 'REMOVED' || code === 'EVICTED') this.#replace(legacy, error)
+    else if (isOfTheDisk(error)) this.#wait(legacy, error)
     else this.#options.connection.fail(error)
   }
 
-  /** `member`: whom the next worker is to open, if it can. `cause`: why there has to be a next one. */
-  #replace(member: MemberId | null, cause: FlotillaError): void {
+  /** `cause`: why there has to be another worker. */
+  #replace(legacy: Legacy, cause: FlotillaError): void {
     const { connection } = this.#options
     connection.detach()
     this.end()
@@ -109,14 +129,33 @@ export class Supervisor {
       return
     }
     this.#restarts.push(now)
-    // Its lock has fallen free with its worker, or is about to.
-    const released = member !== null
-    this.#run({ mode: 'open', data: null, lastMember: member, lastMemberReleased: released }).catch(
-      (error: unknown) => {
-        // Ended again before it was open.
-        if (error instanceof FlotillaError && error.code === 'WORKER_UNAVAILABLE') this.#replace(member, error)
-        else connection.fail(error instanceof FlotillaError ? error : new FlotillaError('INTERNAL', String(error)))
-      },
-    )
+    this.#openAgain(legacy)
   }
+
+  #wait(legacy: Legacy, cause: FlotillaError): void {
+    this.#options.connection.interrupt(cause)
+    this.end()
+    // One that ran for a while was out of room again for a reason of its own.
+    if (this.#now() - this.#openedAt > retryMsMax) this.#retryMs = retryMsMin
+    this.#retry = setTimeout(() => this.#openAgain(legacy), this.#retryMs)
+    this.#retryMs = Math.min(2 * this.#retryMs, retryMsMax)
+  }
+
+  #openAgain(legacy: Legacy): void {
+    const { member, unanswered } = legacy
+    // Its lock has fallen free with its worker, or is about to.
+    const lastMemberReleased = member !== null
+    const opening = this.#run({ mode: 'open', data: null, lastMember: member, lastMemberReleased, unanswered })
+    opening.catch((thrown: unknown) => {
+      const error = thrown instanceof FlotillaError ? thrown : new FlotillaError('INTERNAL', String(thrown))
+      // Ended again before it was open.
+      if (error.code === 'WORKER_UNAVAILABLE') this.#replace(legacy, error)
+      else if (isOfTheDisk(error)) this.#wait(legacy, error)
+      else this.#options.connection.fail(error)
+    })
+  }
+}
+
+function isOfTheDisk({ code }: FlotillaError): boolean {
+  return code === 'NOSPACE' || code === 'STORAGE_UNAVAILABLE'
 }

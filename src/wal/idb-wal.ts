@@ -124,6 +124,8 @@ export class IdbWal implements Wal {
   readonly cut: TailCut | null
   /** The writes this member keeps, in the same database. */
   readonly outbox: IdbOutbox
+  /** Resolves, with why, if the log is taken away under its owner: `EVICTED` if it is gone, `FAILED` if it may still be there. */
+  readonly lost: Promise<WalError>
   readonly #identity: WalIdentity
   readonly #database: Database
   readonly #layout: Layout
@@ -147,15 +149,20 @@ export class IdbWal implements Wal {
     this.#identity = identity
     this.#database = database
     this.#layout = layout
+    let onLost: (error: WalError) => void = () => {}
+    this.lost = new Promise(resolve => {
+      onLost = resolve
+    })
     // Someone deletes the database, or a newer version of this code wants to change it: either waits until we let go.
     database.addEventListener('versionchange', ({ newVersion }) => {
-      const who = newVersion === null ? 'someone deletes the log' : 'a newer version of this program takes over the log'
-      this.#refuse(new WalError('FAILED', who))
+      const deleted = new WalError('EVICTED', 'someone deletes the log')
+      const replaced = new WalError('FAILED', 'a newer version of this program takes over the log')
+      onLost(this.#refuse(newVersion === null ? deleted : replaced))
       database.close()
     })
     // The browser closed it: storage was cleared or evicted, or its backing store failed.
     database.addEventListener('close', () => {
-      this.#refuse(new WalError('FAILED', 'the browser closed the log: storage was cleared or failed'))
+      onLost(this.#refuse(new WalError('EVICTED', 'the browser closed the log: storage was cleared or failed')))
     })
   }
 

@@ -19,6 +19,7 @@ export function failureOf(error: unknown): { readonly code: HostErrorCode; reado
     switch (error.code) {
       case 'NOSPACE':
       case 'CORRUPT':
+      case 'EVICTED':
         return { code: error.code, message }
       case 'CLOSED':
         return { code: 'STOPPED', message }

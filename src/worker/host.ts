@@ -27,12 +27,7 @@ type Phase =
       readonly page: PageClient
       readonly orphans: Orphans
     }
-  | {
-      readonly phase: 'failed'
-      readonly code: HostErrorCode
-      readonly message: string
-      readonly successor: MemberId | null
-    }
+  | { readonly phase: 'failed'; readonly code: HostErrorCode; readonly message: string }
 
 /** How long `close()` lets a member hand over before it stops all the same. */
 const farewellMs = 1_000
@@ -88,7 +83,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
 
   async open(options: OpenOptions): Promise<OpenResult> {
     try {
-      const { members, held } = await claimMembers(options)
+      const { members, damaged, held } = await claimMembers(options)
       const [first, ...others] = members
       const primary = first ?? (await newMember(options))
       const page = new PageClient({
@@ -105,19 +100,25 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
         moveOut: member => this.#moveOut(member),
         push: (member, input) => this.#push(member, input),
         inherit: entries => page.adopt(entries),
-        onChange: () => this.#status.due(),
+        say: (to, message) => this.#send(primary.id, to, message),
+        onEvent: (member, event) => {
+          this.#events.add(member, event)
+          this.#status.due()
+        },
       })
       this.#phase = { phase: 'open', belonging: options, primary, page, orphans }
       this.#host(primary)
       page.quorum = primary.replica.status().quorum
+      if (options.unanswered.length > 0) page.adopt(options.unanswered).catch(error => this.#fail(primary, error))
       for (const other of others) orphans.lend(other)
+      for (const identity of damaged) orphans.mourn(identity)
       for (const member of [...held, ...this.#linked]) orphans.heard(member)
       this.#clock.start()
       this.#status.due()
       return { ok: true, member: primary.id }
     } catch (error) {
       const { code, message } = failureOf(error)
-      this.#phase = { phase: 'failed', code, message, successor: null }
+      this.#phase = { phase: 'failed', code, message }
       return { ok: false, code, message }
     }
   }
@@ -225,13 +226,18 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
     }
     for (const linked of this.#linked) this.#push(member, { kind: 'peerUp', member: linked })
     this.#members.set(member.id, member)
+    member.lost.then(error => {
+      if (this.#members.get(member.id) === member) this.#fail(member, error)
+    })
     this.#links.setMembers([...this.#members.keys()])
     this.#turns.schedule()
   }
 
   #tick(ticks: number): void {
     this.#pushToAll(Array.from({ length: ticks }, () => ({ kind: 'tick' })))
-    if (this.#phase.phase === 'open') this.#phase.page.tick()
+    if (this.#phase.phase !== 'open') return
+    this.#phase.page.tick()
+    this.#phase.orphans.tick(ticks)
   }
 
   /** What was believed before need not be so any more: who leads, who is there, which leases live. */
@@ -258,6 +264,11 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
   #deliver(from: MemberId, to: MemberId, message: PeerMessage): void {
     const member = this.#members.get(to)
     if (member !== undefined) this.#push(member, { kind: 'message', from, message })
+  }
+
+  #send(from: MemberId, to: MemberId, message: PeerMessage): void {
+    if (this.#members.has(to)) this.#deliver(from, to, message)
+    else this.#links.send(from, to, message)
   }
 
   #turn(): void {
@@ -290,9 +301,14 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
           )
         })
         return
+      case 'stage':
+        member.stage(output.snapshot).then(
+          () => this.#push(member, { kind: 'staged', id: output.id }),
+          error => this.#fail(member, error),
+        )
+        return
       case 'send':
-        if (this.#members.has(output.to)) this.#deliver(member.id, output.to, output.message)
-        else this.#links.send(member.id, output.to, output.message)
+        this.#send(member.id, output.to, output.message)
         return
       case 'respond':
         page.respond(output.id, output.response)
@@ -304,7 +320,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
         const { member: id, quorum } = member.replica.status()
         if (this.#phase.phase === 'open') {
           if (id === this.#phase.primary.id) page.quorum = quorum
-          this.#phase.orphans.seekVotes()
+          this.#phase.orphans.follow()
         }
         this.#status.due()
         return
@@ -359,17 +375,12 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
     }
     const { belonging, page } = this.#phase
     const message = 'the cluster removed this member while it was away'
-    this.#stop({ phase: 'failed', code: 'REMOVED', message, successor: null })
+    const { unanswered } = page
+    this.#stop({ phase: 'failed', code: 'REMOVED', message })
     this.#members.delete(member.id)
-    bequeath(belonging, member, page.unanswered).then(
-      successor => {
-        this.#phase = { phase: 'failed', code: 'REMOVED', message, successor }
-        this.#reportFailure()
-      },
-      error => {
-        this.#phase = { phase: 'failed', ...failureOf(error), successor: null }
-        this.#reportFailure()
-      },
+    bequeath(belonging, member, unanswered).then(
+      successor => this.#post({ type: 'failed', code: 'REMOVED', message, successor, unanswered: [] }),
+      error => this.#post({ type: 'failed', ...failureOf(error), successor: null, unanswered }),
     )
   }
 
@@ -379,8 +390,10 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
       this.#phase.orphans.failed(member)
       return
     }
-    this.#stop({ phase: 'failed', ...failureOf(error), successor: null })
-    this.#reportFailure()
+    const { unanswered } = this.#phase.page
+    const failure = failureOf(error)
+    this.#stop({ phase: 'failed', ...failure })
+    this.#post({ type: 'failed', ...failure, successor: member.id, unanswered })
   }
 
   #stop(phase: Exclude<Phase, { phase: 'open' }>): void {
@@ -390,12 +403,6 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
     this.#status.stop()
     this.#links.bye()
     this.#phase = phase
-  }
-
-  #reportFailure(): void {
-    if (this.#phase.phase !== 'failed') return
-    const { code, message, successor } = this.#phase
-    this.#post({ type: 'failed', code, message, successor })
   }
 
   /** Returns how many members it told of. */

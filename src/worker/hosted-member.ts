@@ -1,6 +1,6 @@
-import type { MemberId } from '../raft/types.ts'
+import type { MemberId, Snapshot } from '../raft/types.ts'
 import { Replica } from '../replica/replica.ts'
-import type { Input, Output, WalWrite } from '../replica/types.ts'
+import type { Input, Output, WalError, WalWrite } from '../replica/types.ts'
 import type { IdbWal } from '../wal/idb-wal.ts'
 import type { OutboxStore } from '../wal/outbox.ts'
 import type { Identity } from './identity.ts'
@@ -15,6 +15,8 @@ export class HostedMember {
   readonly fsync = new Histogram(fsyncBucketsSeconds)
   readonly #wal: IdbWal
   readonly #identity: Identity
+  /** It knew of nothing committed when its log was opened: it was never let in, and has nothing that anyone could miss. */
+  readonly isBlank: boolean
   #inputs: Input[] = []
   /** Nothing depends on it any more. */
   hasLeft = false
@@ -26,7 +28,9 @@ export class HostedMember {
     this.#wal = wal
     const { member } = identity
     const options = replicaOptions(membership)
-    this.replica = new Replica({ member, recovered: wal.recovered, random: Math.random, options })
+    const { recovered } = wal
+    this.isBlank = recovered.snapshot === null && recovered.hardState.commit === 0
+    this.replica = new Replica({ member, recovered, random: Math.random, options })
   }
 
   get id(): MemberId {
@@ -36,6 +40,11 @@ export class HostedMember {
   /** What its page was not answered, in this life or an earlier one. */
   get outbox(): OutboxStore {
     return this.#wal.outbox
+  }
+
+  /** Resolves, with why, if its log is taken away under it. */
+  get lost(): Promise<WalError> {
+    return this.#wal.lost
   }
 
   push(input: Input): void {
@@ -52,6 +61,10 @@ export class HostedMember {
     const begunAt = performance.now()
     await this.#wal.append(write)
     this.fsync.observe((performance.now() - begunAt) / 1000)
+  }
+
+  stage(snapshot: Snapshot): Promise<void> {
+    return this.#wal.stage(snapshot)
   }
 
   /** Lets go of the log and then of the name; the log stays for whoever claims it next. */

@@ -1,6 +1,6 @@
 import type { MemberId } from '../raft/types.ts'
 import { emptyState, foundingWrite, inspectData } from '../replica/founding.ts'
-import type { WalWrite } from '../replica/types.ts'
+import { WalError, type WalWrite } from '../replica/types.ts'
 import { BackupError, readBackup } from '../wal/backup-file.ts'
 import { createWal, listMembers, openWal } from '../wal/idb-wal.ts'
 import { HostFailure } from './failure.ts'
@@ -11,9 +11,14 @@ import type { OpenOptions, OutboxEntry } from './protocol.ts'
 /** Which cluster a member is of, and by what it goes if it leads there. */
 export type Belonging = Pick<OpenOptions, 'clusterId' | 'membership'>
 
+/** Members that one worker speaks for at a time beside its own. More than a cluster has votes; each costs as much memory as a tab. */
+export const orphansHostedMax = 8
+
 export interface Opening {
   /** Those that nobody speaks for, claimed and recovered; the one to serve the page comes first. */
   readonly members: HostedMember[]
+  /** Claimed, too, but their logs are damaged: nobody speaks for them ever again. */
+  readonly damaged: Identity[]
   /** All members of the cluster that this browser holds. */
   readonly held: readonly MemberId[]
 }
@@ -24,29 +29,63 @@ export async function claimMembers(options: OpenOptions): Promise<Opening> {
   const held = await listMembers(clusterId)
   if (mode === 'create') {
     if (held.length > 0) throw new HostFailure('CLUSTER_EXISTS', 'this browser already holds that cluster')
-    return { members: [await foundingMember(options, data)], held }
+    return { members: [await foundingMember(options, data)], damaged: [], held }
   }
   // This tab's own member first: its lock may still be on its way out with the page before. The others' pages may be reloading,
   // too, so they are not claimed but waited for.
-  if (lastMember !== null && lastMemberReleased && held.includes(lastMember)) {
+  if (mode === 'open' && lastMember !== null && lastMemberReleased && held.includes(lastMember)) {
     const own = await claimReleased(clusterId, lastMember)
-    if (own !== null) return { members: [await resume(options, own)], held }
+    if (own !== null) return { ...(await resumeAll(options, [own])), held }
   }
   const identities = mode === 'resume' ? await claimAll(clusterId, held) : await claimFree(clusterId, held)
-  const opened = await Promise.allSettled(identities.map(identity => resume(options, identity)))
-  const members = opened.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-  const failed = opened.find(result => result.status === 'rejected')
-  // A damaged log beside a sound one costs a vote, which the cluster will replace; alone, it is for a person to know.
-  if (members.length === 0 && failed !== undefined) throw failed.reason
-  if (members.length === 0 && mode === 'resume') throw notHeld()
-  members.sort((a, b) => Number(b.id === lastMember) - Number(a.id === lastMember) || compareProgress(a, b))
-  return { members, held }
+  const { members, damaged } = await resumeAll(options, identities)
+  if (members.length === 0 && mode === 'resume') {
+    for (const { release } of damaged) release()
+    throw damaged.length === 0 ? notHeld() : new HostFailure('CORRUPT', 'all that this browser holds of it is damaged')
+  }
+  return { members, damaged, held }
 }
 
-export async function resume({ clusterId, membership }: Belonging, identity: Identity): Promise<HostedMember> {
+/**
+ * The most useful ones first, and no more than may be hosted: the others stay as they are, for whoever looks for them. One after
+ * another, as each takes a whole state into memory. Throws if none could be opened, for a reason that is not its own damage.
+ */
+async function resumeAll(
+  options: OpenOptions,
+  identities: readonly Identity[],
+): Promise<Pick<Opening, 'members' | 'damaged'>> {
+  const members: HostedMember[] = []
+  const damaged: Identity[] = []
+  let failure: unknown = null
+  for (const identity of identities) {
+    try {
+      const member = await resume(options, identity)
+      if (member === 'damaged') damaged.push(identity)
+      else members.push(member)
+    } catch (error) {
+      failure ??= error
+    }
+    members.sort((a, b) => {
+      return Number(b.id === options.lastMember) - Number(a.id === options.lastMember) || compareProgress(a, b)
+    })
+    if (members.length > orphansHostedMax) await members.pop()?.close()
+  }
+  if (members.length === 0 && failure !== null) {
+    for (const { release } of damaged) release()
+    throw failure
+  }
+  return { members, damaged }
+}
+
+/** Opens the log of a member, or lets go of its name and throws. One that is damaged stays claimed: nobody else is to try. */
+export async function resume(
+  { clusterId, membership }: Belonging,
+  identity: Identity,
+): Promise<HostedMember | 'damaged'> {
   try {
     return new HostedMember(identity, await openWal({ clusterId, member: identity.member }), membership)
   } catch (error) {
+    if (error instanceof WalError && error.code === 'CORRUPT') return 'damaged'
     identity.release()
     throw error
   }
@@ -130,19 +169,15 @@ function compareProgress(a: HostedMember, b: HostedMember): number {
 
 /**
  * The end of a member that the cluster has removed: its log is deleted, and the writes its page was not answered go to a
- * new member, made for them and not running yet. Returns that, or null if there were none.
+ * new member, made for them and not running yet.
  */
 export async function bequeath(
   belonging: Belonging,
   removed: HostedMember,
   unanswered: readonly OutboxEntry[],
-): Promise<MemberId | null> {
-  if (unanswered.length === 0) {
-    await removed.destroy()
-    return null
-  }
+): Promise<MemberId> {
   const heir = await newMember(belonging)
-  await heir.outbox.change({ added: unanswered, removed: [] })
+  if (unanswered.length > 0) await heir.outbox.change({ added: unanswered, removed: [] })
   await heir.close()
   await removed.destroy()
   return heir.id

@@ -45,6 +45,8 @@ export interface OpenOptions {
   readonly lastMember: MemberId | null
   /** The page that hosted it announced its end, so its lock is about to fall free and is worth waiting for. */
   readonly lastMemberReleased: boolean
+  /** What an earlier worker of this page could not keep any more, see `failed`. */
+  readonly unanswered: readonly OutboxEntry[]
   readonly membership: MembershipOptions
 }
 
@@ -154,14 +156,15 @@ export type FromHost =
   /** A write of an earlier life, whose promise nobody holds any more, was answered. */
   | { readonly type: 'settled'; readonly entry: OutboxEntry; readonly response: ClientResponse }
   /**
-   * The member stopped and will not answer any more; the page must say so. With `REMOVED` it may go on with another worker:
-   * `successor` is the new member that was given the outbox, or null if there was nothing to give.
+   * The member stopped and will not answer any more. With some codes the page may go on with another worker: see `Supervisor`.
+   * `successor`: the member that worker is to open. `unanswered`: writes to give it, as they may be nowhere else any more.
    */
   | {
       readonly type: 'failed'
       readonly code: HostErrorCode
       readonly message: string
       readonly successor: MemberId | null
+      readonly unanswered: readonly OutboxEntry[]
     }
 
 /** Something that happened to the cluster, as this tab's member saw it, or to the members this tab speaks for. */
@@ -180,6 +183,11 @@ export type TabEvent =
   | { readonly kind: 'released' }
   /** The cluster had removed the member; its log was deleted. */
   | { readonly kind: 'retired' }
+  /**
+   * Its log is damaged. Nobody speaks for the member any more, and another takes its place. Of the writes it kept for its tab, so many
+   * could still be read, and some were lost if `lostWrites`.
+   */
+  | { readonly kind: 'damaged'; readonly rescuedWrites: number; readonly lostWrites: boolean }
   /** The tab was frozen, or the machine slept. */
   | { readonly kind: 'woke'; readonly asleepMs: number }
 
@@ -190,6 +198,8 @@ export type HostErrorCode =
   | 'NOSPACE'
   /** The log is damaged in a way that cannot be cut off. */
   | 'CORRUPT'
+  /** The browser deleted the log of a member that was running: storage was cleared. Opening again makes a new member. */
+  | 'EVICTED'
   /** No Web Locks: identity cannot be held. */
   | 'LOCKS_UNAVAILABLE'
   /** `create` for a cluster that this browser already holds. */

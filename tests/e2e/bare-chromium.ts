@@ -131,24 +131,25 @@ export class BareTab {
 
   /** A tab that is between two documents has none to evaluate anything in. */
   async #between<T>(evaluate: () => Promise<T>): Promise<T> {
-    for (let tries = 0; ; tries += 1) {
+    const answers: T[] = []
+    const tryAgain = async () => {
       try {
-        return await evaluate()
+        answers.push(await evaluate())
       } catch (error) {
         const isBetween = error instanceof Error && /execution context|navigated or closed/.test(error.message)
-        if (!isBetween || tries === navigationTriesMax) throw error
-        await new Promise(resolve => setTimeout(resolve, navigationRetryMs))
+        if (!isBetween) throw error
       }
+      return answers.length
     }
+    await expect.poll(tryAgain).toBe(1)
+    const [answer] = answers
+    if (answer === undefined) throw new Error('assertion failed: counted, and not there')
+    return answer
   }
 
-  /** Resolves when the page has handled the event that tells it. It must be hidden. */
+  /** It must be hidden. When this resolves, the page is only about to be frozen. */
   async freeze(): Promise<void> {
-    const frozen = this.evaluate(() => {
-      return new Promise<void>(resolve => document.addEventListener('freeze', () => resolve(), { once: true }))
-    })
     await this.send('Page.setWebLifecycleState', { state: 'frozen' })
-    await frozen
   }
 
   async wake(): Promise<void> {
@@ -169,9 +170,6 @@ export class BareTab {
     await this.#devTools.send('Target.closeTarget', { targetId: this.target })
   }
 }
-
-const navigationTriesMax = 100
-const navigationRetryMs = 50
 
 interface Answer {
   readonly id?: number

@@ -345,7 +345,7 @@ test.describe('a disk that fails', () => {
         left: await listMembers(clusterId),
       }
     })
-    expect(found).toEqual({ deleted: 'done', append: 'FAILED', left: [] })
+    expect(found).toEqual({ deleted: 'done', append: 'EVICTED', left: [] })
   })
 
   test('storage cleared by the browser under an open log stops it', async ({ page, context }) => {
@@ -359,7 +359,7 @@ test.describe('a disk that fails', () => {
       const { entries, outcome, write } = window.wal
       return await outcome(window.openWal?.append(write({ entries: entries(2, 2) })))
     })
-    expect(found).toBe('FAILED')
+    expect(found).toBe('EVICTED')
   })
 })
 

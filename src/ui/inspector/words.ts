@@ -49,6 +49,11 @@ export function eventWords(event: DatabaseEvent, nameOf: (member: number) => str
       return [
         { tone: 'tab', text: `The log of ${nameOf(event.member)} was deleted`, why: 'The cluster had removed it.' },
       ]
+    case 'damaged': {
+      const lost = event.lostWrites ? ' Some of its unsent writes are lost.' : ''
+      const why = `Nobody can speak for it any more; another takes its place.${lost}`
+      return [{ tone: 'bad', text: `The log of ${nameOf(event.member)} is damaged`, why }]
+    }
     case 'woke':
       return [{ tone: 'tab', text: 'This tab woke', why: `It had stood still for ${seconds(event.asleepMs)}.` }]
     default:

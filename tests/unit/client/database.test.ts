@@ -35,10 +35,16 @@ test('its status brings together what the member, the page and the failure say',
   const { host, signaling, db } = setUp()
   const seen: DatabaseStatus[] = []
   db.statusStore.subscribe(status => seen.push(status))
-  expect(seen).toEqual([{ ...aloneStatus, signaling: 'connecting', failure: null }])
+  expect(seen).toEqual([{ ...aloneStatus, signaling: 'connecting', failure: null, interruption: null }])
   signaling.set('connected')
   host.connection.receive({ type: 'status', status: { ...aloneStatus, adopted: [9] } })
-  expect(db.status()).toEqual({ ...aloneStatus, adopted: [9], signaling: 'connected', failure: null })
+  expect(db.status()).toEqual({
+    ...aloneStatus,
+    adopted: [9],
+    signaling: 'connected',
+    failure: null,
+    interruption: null,
+  })
   host.fail('NOSPACE')
   expect(db.status()).toMatchObject({ adopted: [9], signaling: 'connected', failure: { code: 'NOSPACE' } })
   expect(seen.at(-1)).toBe(db.status())

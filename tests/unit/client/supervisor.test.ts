@@ -1,9 +1,9 @@
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Connection } from '../../../src/client/connection.ts'
 import { FlotillaError } from '../../../src/client/errors.ts'
 import { LastMember } from '../../../src/client/last-member.ts'
 import { defaultMembership } from '../../../src/client/membership.ts'
-import { restartsMax, restartWindowMs, Supervisor } from '../../../src/client/supervisor.ts'
+import { restartsMax, restartWindowMs, retryMsMax, retryMsMin, Supervisor } from '../../../src/client/supervisor.ts'
 import type { startWorker, WorkerHost } from '../../../src/client/worker-host.ts'
 import type { OpenOptions, OpenResult, ToHost } from '../../../src/worker/protocol.ts'
 import { aloneStatus, noData } from './fake-host.ts'
@@ -111,6 +111,7 @@ test('a worker that ends is replaced by one that opens the same member', async (
     lastMember: 7,
     lastMemberReleased: true,
     membership: defaultMembership,
+    unanswered: [],
   })
   expect(page.connected).toHaveLength(2)
   expect(page.connection.failure).toBeNull()
@@ -124,7 +125,7 @@ test('a member that was removed is followed by the one that has its outbox', asy
       if (page.workers.length === 2) resolve()
     })
   })
-  page.worker.receive({ type: 'failed', code: 'REMOVED', message: '', successor: 9 })
+  page.worker.receive({ type: 'failed', code: 'REMOVED', message: '', successor: 9, unanswered: [] })
   await next
   expect(page.worker.options).toMatchObject({ mode: 'open', lastMember: 9, lastMemberReleased: true })
 })
@@ -132,9 +133,80 @@ test('a member that was removed is followed by the one that has its outbox', asy
 test('any other failure is the end', async () => {
   const page = new Page()
   await page.supervisor.open('open')
-  page.worker.receive({ type: 'failed', code: 'NOSPACE', message: '', successor: null })
-  expect(page.connection.failure).toMatchObject({ code: 'NOSPACE' })
+  page.worker.receive({ type: 'failed', code: 'INTERNAL', message: '', successor: null, unanswered: [] })
+  expect(page.connection.failure).toMatchObject({ code: 'INTERNAL' })
   expect(page.workers).toHaveLength(1)
+})
+
+describe('a member that stopped', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  const unanswered = [
+    { command: { clientId: '0'.repeat(32), seq: 1, acked: 0, request: { op: 'compact', revision: 1 } }, at: 5 },
+  ] as const
+
+  test('as the disk was full is opened again, later each time, until there is room; meanwhile there is no quorum', async () => {
+    const page = new Page()
+    await page.supervisor.open('open')
+    page.opens = { ok: false, code: 'NOSPACE', message: 'full' }
+    page.worker.receive({ type: 'failed', code: 'NOSPACE', message: 'full', successor: 7, unanswered })
+    expect(page.connection.failure).toBeNull()
+    expect(page.connection.interruption).toMatchObject({ code: 'NOSPACE' })
+    expect(page.connection.status.value?.replica).toMatchObject({ quorum: false, leader: 0 })
+    for (let waitMs = retryMsMin, workers = 2; workers < 12; waitMs = Math.min(2 * waitMs, retryMsMax), workers += 1) {
+      await vi.advanceTimersByTimeAsync(waitMs - 1)
+      expect(page.workers).toHaveLength(workers - 1)
+      await vi.advanceTimersByTimeAsync(1)
+      expect(page.workers).toHaveLength(workers)
+      expect(page.worker.options).toMatchObject({ lastMember: 7, lastMemberReleased: true, unanswered })
+    }
+    page.opens = { ok: true, member: 7 }
+    await vi.advanceTimersByTimeAsync(retryMsMax)
+    expect(page.connection.interruption).toBeNull()
+    expect(page.connection.status.value).toEqual(aloneStatus)
+    expect(page.connected).toHaveLength(2)
+  })
+
+  test('after it ran for a while is opened again soon', async () => {
+    const page = new Page()
+    await page.supervisor.open('open')
+    const fail = () =>
+      page.worker.receive({ type: 'failed', code: 'STORAGE_UNAVAILABLE', message: '', successor: 7, unanswered })
+    for (let waitMs = retryMsMin; waitMs <= retryMsMax; waitMs *= 2) {
+      fail()
+      await vi.advanceTimersByTimeAsync(waitMs)
+    }
+    page.now += retryMsMax + 1
+    const { length } = page.workers
+    fail()
+    await vi.advanceTimersByTimeAsync(retryMsMin)
+    expect(page.workers).toHaveLength(length + 1)
+  })
+
+  test('is not opened again by a page that is closed', async () => {
+    const page = new Page()
+    await page.supervisor.open('open')
+    page.worker.receive({ type: 'failed', code: 'NOSPACE', message: 'full', successor: 7, unanswered })
+    page.supervisor.end()
+    await vi.advanceTimersByTimeAsync(retryMsMax)
+    expect(page.workers).toHaveLength(1)
+  })
+
+  test('as its log was deleted under it is followed at once by another, which is given its writes', async () => {
+    const page = new Page()
+    await page.supervisor.open('open')
+    page.opens = { ok: true, member: 8 }
+    page.worker.receive({ type: 'failed', code: 'EVICTED', message: '', successor: 7, unanswered })
+    await vi.advanceTimersByTimeAsync(0)
+    expect(page.worker.options).toMatchObject({ mode: 'open', lastMember: 7, unanswered })
+    expect(page.connected).toHaveLength(2)
+    expect(page.connection.failure).toBeNull()
+  })
 })
 
 test('one that ends too often is given up; if it took its time, it is not', async () => {
@@ -163,7 +235,7 @@ test('a worker that was told to end is not replaced, and what an old one says is
   await page.supervisor.open('open')
   const old = page.worker
   await page.endWorker()
-  old.receive({ type: 'failed', code: 'INTERNAL', message: '', successor: null })
+  old.receive({ type: 'failed', code: 'INTERNAL', message: '', successor: null, unanswered: [] })
   expect(page.connection.failure).toBeNull()
   page.supervisor.end()
   page.worker.end(new FlotillaError('WORKER_UNAVAILABLE', 'late'))

@@ -37,6 +37,7 @@ function status(replica: Partial<Replica> = {}, more: Partial<DatabaseStatus> = 
     links: [{ peer: 'x', kind: 'webrtc', state: 'up', members: [2], roundTrip: 0.42 }],
     signaling: 'connected',
     failure: null,
+    interruption: null,
     ...more,
   }
 }
@@ -97,7 +98,7 @@ describe('how things stand', () => {
     ['calm', /^3 members connected, .+ leads\.$/, status()],
     ['calm', /Only this tab so far/, status({ leader: 1, members: [member(1, null)] })],
     ['busy', /The leader is gone.*Your 2 writes wait/, status({ quorum: false, leader: 0 })],
-    ['warn', /^No majority reachable\. Your 2 writes wait/, status({ quorum: false, leader: 0, members: apart })],
+    ['warn', /^No majority reachable\.$/, status({ quorum: false, leader: 0, members: apart })],
     ['warn', /^Server away: open tabs keep working/, status({}, { signaling: 'disconnected' })],
     ['busy', /^Joining/, status({ state: 'joining', quorum: false, members: [] })],
     ['warn', /cannot join yet/, status({ state: 'joining', members: [] }, { signaling: 'disconnected' })],
