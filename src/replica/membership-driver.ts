@@ -60,6 +60,11 @@ export class MembershipDriver {
     this.#due = true
   }
 
+  /** There is no link to a member any more: it is not counted on. */
+  parted(): void {
+    this.#due = true
+  }
+
   /** By the entry at that index. */
   configurationChanged(index: Index): void {
     this.#appliedChange = index

@@ -126,8 +126,8 @@ function promotableLearners(view: MembershipView, options: MembershipOptions): M
 }
 
 /**
- * The best first. A voter that is not live keeps its vote for its time, but not if the quorum hangs on it: then those who are live
- * come first, and there may be fewer of them.
+ * The best first. A voter that is not live keeps its vote for its time, but not if the quorum hangs on it: if it would be lost with
+ * one voter more, learners that are live take the place of those who are not; if it would be lost by the change, there are fewer.
  */
 function choicesOfVoters(
   candidates: readonly MemberId[],
@@ -141,9 +141,10 @@ function choicesOfVoters(
   const most = length < options.minVoters ? floor : Math.max(options.minVoters, odd)
   const isCounted = (member: MemberId) => isLive(member, view, options)
   const liveFirst = [...candidates.filter(isCounted), ...candidates.filter(member => !isCounted(member))]
-  const choices = [candidates.slice(0, most)]
+  const { voters } = view.confState
+  const choices = isQuorumOf(voters.filter(isCounted).length - 1, voters) ? [candidates.slice(0, most)] : []
   for (let size = most; size >= floor; size -= 1) {
-    if (size === floor || size % 2 === 1) choices.push(liveFirst.slice(0, size))
+    if (size === most || size === floor || size % 2 === 1) choices.push(liveFirst.slice(0, size))
   }
   return choices
 }
@@ -185,7 +186,11 @@ export function isLive(member: MemberId, view: MembershipView, { liveTicks }: Me
 }
 
 function hasLiveMajority(voters: readonly MemberId[], view: MembershipView, options: MembershipOptions): boolean {
-  return voters.filter(member => isLive(member, view, options)).length > voters.length / 2
+  return isQuorumOf(voters.filter(member => isLive(member, view, options)).length, voters)
+}
+
+function isQuorumOf(count: number, voters: readonly MemberId[]): boolean {
+  return count > voters.length / 2
 }
 
 function inOrderOfLag(members: MemberId[], { lag }: MembershipView): MemberId[] {

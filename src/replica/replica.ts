@@ -304,6 +304,7 @@ export class Replica {
 
   #peerDown(member: MemberId): void {
     this.#roster.down(member)
+    this.#membership.parted()
     this.#snapshots.down(member)
     this.#raft.reportUnreachable(member)
     if (this.#raft.leader === member) this.#leaderLost()

@@ -105,7 +105,17 @@ describe('who votes', () => {
   })
 
   test('a voter silent for a moment keeps its vote', () => {
-    expect(plan({ voters: [1, 2, 3], learners: [4], silent: { 3: options.replaceTicks } })).toEqual([])
+    expect(plan({ voters: [1, 2, 3, 4, 5], learners: [6], silent: { 3: options.replaceTicks } })).toEqual([])
+  })
+
+  test('but not if with one voter more the quorum would be lost, and there are learners', () => {
+    const unlinked = [4, 5]
+    expect(plan({ voters: [1, 2, 3, 4, 5], learners: [6], unlinked })).toEqual([
+      'addLearner 5: silent',
+      'addVoter 6: replacement',
+    ])
+    expect(plan({ voters: [1, 2, 3, 4, 5], unlinked })).toEqual([])
+    expect(plan({ voters: [1, 2, 3, 4, 5], learners: [6], unlinked: [4] })).toEqual([])
   })
 
   test('a voter silent for long loses it to a learner that is there', () => {
