@@ -136,7 +136,7 @@ export class Desk {
   editCard(seen: Card, text: string): void {
     if (text === seen.text) return
     if (seen.modRevision === 0) {
-      this.#tell(failureNotice({ title: 'Not saved', text: 'This card is still being saved itself.' }, text))
+      this.tell(failureNotice({ title: 'Not saved', text: 'This card is still being saved itself.' }, text))
       return
     }
     const value = { list: seen.list, order: seen.order, text }
@@ -225,6 +225,14 @@ export class Desk {
     this.#write([[aboutKey, { title }]], title, () => edits.renameBoard(this.#store, board, seenTitle, title))
   }
 
+  tell(notice: Notice): void {
+    this.#notices.update(notices => {
+      const now = [...notices, { ...notice, id: this.#nextId++ }]
+      const news = now.filter(({ tone }) => tone === 'info')
+      return now.filter(one => !news.slice(0, -newsMax).includes(one))
+    })
+  }
+
   dismiss(id: number): void {
     this.#notices.update(notices => notices.filter(notice => notice.id !== id))
   }
@@ -245,9 +253,9 @@ export class Desk {
     try {
       const outcome = await act()
       if (outcome.kind === 'done') committed = outcome.revision
-      else this.#tell(conflictNotice(outcome.conflict, this.#choices))
+      else this.tell(conflictNotice(outcome.conflict, this.#choices))
     } catch (error) {
-      this.#tell(failureNotice(writeProblemOf(error), text))
+      this.tell(failureNotice(writeProblemOf(error), text))
     }
     this.#pendings.update(pendings =>
       pendings.map(pending => (pending.id === id ? { ...pending, committed: committed ?? 0 } : pending)),
@@ -280,9 +288,9 @@ export class Desk {
     try {
       if (result.kind === 'failed') throw result.error
       const outcome = await redo(this.#store, { guards, writes }, lastWritten)
-      if (outcome.kind === 'conflict') this.#tell(fromEarlier(at, conflictNotice(outcome.conflict, this.#choices)))
+      if (outcome.kind === 'conflict') this.tell(fromEarlier(at, conflictNotice(outcome.conflict, this.#choices)))
     } catch (error) {
-      this.#tell(fromEarlier(at, failureNotice(writeProblemOf(error), typed)))
+      this.tell(fromEarlier(at, failureNotice(writeProblemOf(error), typed)))
     }
   }
 
@@ -299,7 +307,7 @@ export class Desk {
 
   #offerUndo(title: string, list: List | null, cards: readonly Card[]): void {
     const undo = { kind: 'do' as const, label: 'Undo', run: () => this.#restore(list, cards) }
-    this.#tell({ tone: 'info', context: null, title, quotes: [], actions: [undo] })
+    this.tell({ tone: 'info', context: null, title, quotes: [], actions: [undo] })
   }
 
   #restore(list: List | null, cards: readonly Card[]): void {
@@ -309,14 +317,6 @@ export class Desk {
     ])
     if (list) changes.push([listKey(list.id), { title: list.title, order: list.order }])
     this.#write(changes, null, () => edits.restore(this.#store, list, cards))
-  }
-
-  #tell(notice: Notice): void {
-    this.#notices.update(notices => {
-      const now = [...notices, { ...notice, id: this.#nextId++ }]
-      const news = now.filter(({ tone }) => tone === 'info')
-      return now.filter(one => !news.slice(0, -newsMax).includes(one))
-    })
   }
 
   #announce(text: string): void {

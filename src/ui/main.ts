@@ -3,8 +3,18 @@ import { readable } from 'svelte/store'
 import { create, type Database, open } from '../client/flotilla.ts'
 import App from './App.svelte'
 import { keepApp } from './app-version.ts'
+import { boardFiles } from './data/board-data.ts'
 import { beginSession } from './session.ts'
-import { decideStart, fragmentOf, newBoardFragment, recall, remember, type Start } from './startup.ts'
+import {
+  decideStart,
+  forget,
+  fragmentOf,
+  newBoardFragment,
+  recall,
+  remember,
+  type Start,
+  signalingOf,
+} from './startup.ts'
 import './theme.css'
 
 declare global {
@@ -14,8 +24,7 @@ declare global {
   }
 }
 
-/** The server that serves this page is the signaling server, too. */
-const signaling = new URL('/signal', location.href)
+const signaling = signalingOf(location.href)
 /** The board in the address bar; null until there is one. */
 let shown: string | null = null
 
@@ -37,6 +46,8 @@ mount(App, {
   props: {
     session,
     newerReady,
+    files: boardFiles,
+    onDeleted,
     onNewBoard: () => visit(newBoardFragment),
     onOpenLink: (link: string) => visit(link.slice(link.indexOf('#') + 1)),
     onReload: () => location.reload(),
@@ -47,6 +58,13 @@ mount(App, {
 addEventListener('hashchange', () => {
   if (location.hash !== shown) location.reload()
 })
+
+/** Its link is no longer this page's: reloading must not ask to join it. */
+function onDeleted(): void {
+  forget()
+  shown = ''
+  history.replaceState(history.state, '', location.pathname)
+}
 
 function visit(fragment: string): void {
   location.hash = fragment

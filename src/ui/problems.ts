@@ -53,6 +53,11 @@ const words: Readonly<Record<string, Words>> = {
     text: 'Its log cannot be read any more, so this tab has stopped rather than guess. The other members still hold everything: open the board’s link from one of them.',
     ways: ['otherLink', 'newBoard'],
   },
+  REMOVED: {
+    title: 'The others went on without this tab',
+    text: 'It was out of reach for so long that they took it off their list. The board is safe with them. Reload to take part again, as a new member; what you wrote here and nobody confirmed is sent then.',
+    ways: ['reload'],
+  },
   CLUSTER_EXISTS: {
     title: 'This board exists already',
     text: 'This browser holds a board of the same name. Reload to open it.',
@@ -70,16 +75,46 @@ const words: Readonly<Record<string, Words>> = {
   },
 }
 
+const storageLost: Words = {
+  title: 'The browser took this tab’s storage away',
+  text: 'Site data was deleted, or the browser needed the room, or the disk failed. This tab has stopped, since it can no longer keep what it confirms. Whatever others have is safe. Reload: it comes back as what the browser still has, or as a new member.',
+  ways: ['reload', 'newBoard'],
+}
+
+const deleted: Words = {
+  title: 'The board is no longer in this browser',
+  text: 'Its data were deleted here, and this tab is no longer a member. If others have the board, they keep it, and its link still leads to them.',
+  ways: ['newBoard', 'otherLink'],
+}
+
+const deletedHere: Words = {
+  title: 'This tab has let go of the board',
+  text: 'Another tab of this browser has it open and keeps its copy. To delete that too, choose the same there.',
+  ways: ['newBoard', 'otherLink'],
+}
+
 const fallback: Words = {
   title: 'The board could not be opened',
   text: 'Something unexpected happened. Reload to try again.',
   ways: ['reload', 'newBoard'],
 }
 
-/** The member, or the attempt to start one, failed. */
+/** The attempt to open a board failed. */
 export function problemOf(error: unknown): Problem {
   const code = codeOf(error)
-  return { code, ...(words[code] ?? fallback), detail: error instanceof Error ? error.message : '' }
+  return { code, ...(words[code] ?? fallback), detail: detailOf(error) }
+}
+
+/** A member that ran has stopped. */
+export function stopOf(error: unknown): Problem {
+  const code = codeOf(error)
+  // It had storage, so it was not a private window that took it.
+  return code === 'STORAGE_UNAVAILABLE' ? { code, ...storageLost, detail: detailOf(error) } : problemOf(error)
+}
+
+/** A person deleted the board from this browser. */
+export function deletedProblem(elsewhere: boolean): Problem {
+  return { code: 'DELETED', ...(elsewhere ? deletedHere : deleted), detail: '' }
 }
 
 /** One write failed; the member goes on. A sentence, and whether the write may have happened all the same. */
@@ -111,6 +146,10 @@ export function codeOf(error: unknown): string {
   return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
     ? error.code
     : 'UNKNOWN'
+}
+
+function detailOf(error: unknown): string {
+  return error instanceof Error ? error.message : ''
 }
 
 function outcomeOf(error: unknown): 'definite' | 'unknown' {

@@ -23,6 +23,11 @@ export function linkOf(page: string, invite: string): string {
   return address.href
 }
 
+/** The server that serves the page is the signaling server, too. */
+export function signalingOf(page: string): URL {
+  return new URL('/signal', page)
+}
+
 const rememberedKey = 'flotilla.board'
 
 /** The last board this browser had open. Storage may be off; then nothing is remembered, and that is all. */
@@ -39,5 +44,14 @@ export function remember(invite: string): void {
     localStorage.setItem(rememberedKey, invite)
   } catch {
     // The link in the address bar is the board's real name; the memory is a convenience.
+  }
+}
+
+/** Opening the app must not bring back a board that was deleted here. */
+export function forget(): void {
+  try {
+    localStorage.removeItem(rememberedKey)
+  } catch {
+    // As above.
   }
 }

@@ -8,6 +8,7 @@ import { type DatabaseStatus, FlotillaError } from '../../src/client/flotilla.ts
 import App from '../../src/ui/App.svelte'
 import type { Card } from '../../src/ui/board/model.ts'
 import { seed } from '../../src/ui/board/seed.ts'
+import type { BoardData, BoardFiles } from '../../src/ui/data/board-data.ts'
 import { Desk } from '../../src/ui/desk.ts'
 import { problemOf } from '../../src/ui/problems.ts'
 import type { Session } from '../../src/ui/session.ts'
@@ -41,7 +42,6 @@ const alone: DatabaseStatus = {
   links: [],
   signaling: 'connected',
   failure: null,
-  interruption: null,
 }
 
 const link = (peer: string, members: readonly number[], more: Partial<DatabaseStatus['links'][number]> = {}) =>
@@ -118,6 +118,20 @@ const learner = replica(
   { adopted: [fourth], links: [link('b', [second]), link('c', [third], { kind: 'relay', roundTrip: 184 })] },
 )
 
+const inventedData: BoardData = {
+  storage: async () => ({ usage: 3_407_872, quota: 11_811_160_064, persisted: true }),
+  copy: async () => new Blob(['a copy']),
+  remove: async () => 'everywhere',
+  recover: async () => {
+    throw new FlotillaError('SIGNALING_UNREACHABLE', 'The signaling server was not reached.')
+  },
+}
+
+const inventedFiles: BoardFiles = {
+  inspect: async file => ({ clusterId: '', revision: 1207, createdAt: new Date(2026, 10, 3, 14, 5), bytes: file.size }),
+  found: async () => invite,
+}
+
 type Stage = { board: MemoryBoard; desk: Desk }
 
 async function open(
@@ -130,7 +144,7 @@ async function open(
   const desk = new Desk(board)
   desk.board.subscribe(() => {})
   await act({ board, desk })
-  return { kind: 'open', invite, desk, status: readable(status), inspector, seeding: false }
+  return { kind: 'open', invite, desk, status: readable(status), inspector, data: inventedData, seeding: false }
 }
 
 const failed = (...[code, message]: ConstructorParameters<typeof FlotillaError>): Promise<Session> =>
@@ -251,6 +265,9 @@ const states: Record<string, () => Promise<Session>> = {
     ]),
   ),
   'disk-full': () => open({ ...three, failure: new FlotillaError('NOSPACE', 'The quota has been exceeded.') }),
+  'storage-lost': () =>
+    open({ ...three, failure: new FlotillaError('STORAGE_UNAVAILABLE', 'The database was closed.') }),
+  removed: () => open({ ...three, failure: new FlotillaError('REMOVED', '') }),
   'log-damaged': () => failed('CORRUPT', 'Record 17 does not match its checksum.'),
 }
 
@@ -269,7 +286,18 @@ if (make) {
   })
   const nothing = () => {}
   const newerReady = readable(name === 'new-version')
-  mount(App, { target, props: { session, newerReady, onNewBoard: nothing, onOpenLink: nothing, onReload: nothing } })
+  mount(App, {
+    target,
+    props: {
+      session,
+      newerReady,
+      files: inventedFiles,
+      onDeleted: nothing,
+      onNewBoard: nothing,
+      onOpenLink: nothing,
+      onReload: nothing,
+    },
+  })
 } else {
   const list = document.createElement('ul')
   for (const state of Object.keys(states)) {

@@ -18,10 +18,8 @@ export function headlineOf(cluster: ClusterView | null, waitingWrites: number): 
     case 'electing':
       return { tone: 'busy', text: `The leader is gone. Choosing a new one…${waiting(waitingWrites)}` }
     case 'lost':
-      return {
-        tone: 'warn',
-        text: `No majority reachable.${waiting(waitingWrites)}`,
-      }
+      // How many wait, and that they are safe, stands beside it.
+      return { tone: 'warn', text: `No majority reachable.${waitingWrites === 0 ? waiting(0) : ''}` }
     case 'reached':
   }
   if (signaling === 'unavailable')
