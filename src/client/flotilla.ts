@@ -21,6 +21,7 @@ export { type Compare, createRevision, lease, modRevision, value, version } from
 export type { Config, ConfigChange, ConfigChangeOptions, ConfigView } from './config.ts'
 export type { WriteOptions } from './connection.ts'
 export type { Database, DatabaseStatus, SignalingState } from './database.ts'
+export type { RecoverRefusal } from './ear.ts'
 export type { Election, Seat } from './election.ts'
 export { erase, held } from './erase.ts'
 export { type ErrorCode, FlotillaError, type Outcome } from './errors.ts'
@@ -58,7 +59,6 @@ export {
   type MissingVoter,
   type Recovered,
   type RecoverOptions,
-  type RecoverRefusal,
   type RecoverReport,
   type RecoverStep,
   recover,

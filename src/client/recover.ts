@@ -2,13 +2,11 @@ import type { MemberId } from '../raft/types.ts'
 import type { Revision } from '../store/types.ts'
 import type { RecoveredData } from '../worker/data-protocol.ts'
 import { askWorker } from './ask-worker.ts'
-import type { Database, DatabaseStatus } from './database.ts'
+import type { Database } from './database.ts'
+import { Ear, type RecoverRefusal } from './ear.ts'
 import { aborted, FlotillaError } from './errors.ts'
 import { formatInvite, newInvite, parseInvite } from './invite.ts'
 import { start, type TabOptions } from './open.ts'
-
-/** Why a cluster is not recovered, unless that is forced. */
-export type RecoverRefusal = 'QUORUM_REACHABLE' | 'MEMBER_AHEAD' | 'SIGNALING_UNREACHABLE'
 
 /** What is being done, in this order. */
 export type RecoverStep = 'listening' | 'founding' | 'opening'
@@ -99,80 +97,12 @@ async function listen(options: RecoverOptions): Promise<ReadonlyMap<MemberId, Da
   const { force = [], listenMs = listenMsDefault } = options
   const database = await start('resume', parseInvite(options.invite), { ...options, persist: 'never' })
   try {
-    const ear = new Ear(database, force)
+    const ear = new Ear(database.statusStore, force)
     const refusal = await ear.listen(listenMs, options.signal)
     if (refusal !== null) throw refusal
     return ear.heard
   } finally {
     await database.close()
-  }
-}
-
-class Ear {
-  readonly heard = new Map<MemberId, Date>()
-  readonly #database: Database
-  readonly #force: readonly RecoverRefusal[]
-  #couldHear = false
-
-  constructor(database: Database, force: readonly RecoverRefusal[]) {
-    this.#database = database
-    this.#force = force
-  }
-
-  /** Until something speaks against recovering, or nothing has for so long. */
-  listen(listenMs: number, signal: AbortSignal | undefined): Promise<FlotillaError | null> {
-    return new Promise(resolve => {
-      const over = new AbortController()
-      const end = (refusal: FlotillaError | null) => {
-        over.abort()
-        resolve(refusal)
-      }
-      const onAbort = () => {
-        if (signal !== undefined) end(aborted(signal, 'definite'))
-      }
-      const timer = setTimeout(() => end(this.#verdict()), listenMs)
-      const unsubscribe = this.#database.statusStore.subscribe(status => {
-        const refusal = this.#hear(status)
-        if (refusal !== null) end(refusal)
-      })
-      over.signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        unsubscribe()
-        signal?.removeEventListener('abort', onAbort)
-      })
-      signal?.addEventListener('abort', onAbort)
-      if (signal?.aborted) onAbort()
-    })
-  }
-
-  #hear(status: DatabaseStatus): FlotillaError | null {
-    const { replica, adopted, signaling, failure } = status
-    if (signaling === 'connected') this.#couldHear = true
-    for (const { member, connected } of replica.members) {
-      if (connected && member !== replica.member && !adopted.includes(member)) this.heard.set(member, new Date())
-    }
-    if (failure !== null) return failure
-    if (!replica.quorum) return null
-    return this.#refuse('QUORUM_REACHABLE', 'This cluster has a leader: open it, there is nothing to recover.')
-  }
-
-  #verdict(): FlotillaError | null {
-    if (!this.#couldHear) {
-      const message =
-        'The signaling server was not reached, so nobody could be heard: whether there is a quorum is not known.'
-      return this.#refuse('SIGNALING_UNREACHABLE', message)
-    }
-    const { replica } = this.#database.status()
-    const ahead = replica.members.find(
-      ({ connected, position }) => connected && (position?.commit ?? 0) > replica.commit,
-    )
-    if (ahead === undefined) return null
-    const message = `Member ${ahead.member} is in reach and has more than this browser. Recover in its browser.`
-    return this.#refuse('MEMBER_AHEAD', message)
-  }
-
-  #refuse(code: RecoverRefusal, message: string): FlotillaError | null {
-    return this.#force.includes(code) ? null : new FlotillaError(code, message)
   }
 }
 

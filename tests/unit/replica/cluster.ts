@@ -10,6 +10,7 @@ import type {
   Output,
   PeerMessage,
   RequestId,
+  WalState,
   WalWrite,
   WatchNotification,
 } from '../../../src/replica/types.ts'
@@ -91,6 +92,15 @@ export class TestCluster {
     for (const other of this.#members.keys())
       if (!this.#isCut(id, other)) this.#push(other, { kind: 'peerDown', member: id })
     this.settle()
+  }
+
+  /** What a member that is gone has on its disk. */
+  logOf(id: MemberId): WalState {
+    const wal = this.#stopped.get(id)?.open()
+    if (wal === undefined) throw new Error(`${id} was not stopped`)
+    const { recovered } = wal
+    void wal.close()
+    return recovered
   }
 
   restart(id: MemberId, ...inputs: Input[]): void {

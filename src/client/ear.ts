@@ -1,0 +1,79 @@
+import type { MemberId } from '../raft/types.ts'
+import type { DatabaseStatus } from './database.ts'
+import { aborted, FlotillaError } from './errors.ts'
+import type { Readable } from './readable.ts'
+
+/** Why a cluster is not recovered, unless that is forced. */
+export type RecoverRefusal = 'QUORUM_REACHABLE' | 'MEMBER_AHEAD' | 'SIGNALING_UNREACHABLE'
+
+export type Heard = Pick<DatabaseStatus, 'replica' | 'adopted' | 'signaling' | 'failure'>
+
+/** Listens for whether a cluster lives, and for what the members in reach know. */
+export class Ear {
+  /** When each member was last connected. */
+  readonly heard = new Map<MemberId, Date>()
+  readonly #status: Readable<Heard>
+  readonly #force: readonly RecoverRefusal[]
+  #latest: Heard | null = null
+  #couldHear = false
+
+  /** `force`: what is not to be refused. */
+  constructor(status: Readable<Heard>, force: readonly RecoverRefusal[]) {
+    this.#status = status
+    this.#force = force
+  }
+
+  /** Until something speaks against recovering, or nothing has for so long. */
+  listen(listenMs: number, signal: AbortSignal | undefined): Promise<FlotillaError | null> {
+    return new Promise(resolve => {
+      const over = new AbortController()
+      const end = (refusal: FlotillaError | null) => {
+        over.abort()
+        resolve(refusal)
+      }
+      const timer = setTimeout(() => end(this.#verdict()), listenMs)
+      over.signal.addEventListener('abort', () => clearTimeout(timer))
+      const onAbort = () => {
+        if (signal !== undefined) end(aborted(signal, 'definite'))
+      }
+      signal?.addEventListener('abort', onAbort, { signal: over.signal })
+      if (signal?.aborted) onAbort()
+      const unsubscribe = this.#status.subscribe(status => {
+        this.#latest = status
+        const refusal = this.#hear(status)
+        if (refusal !== null) end(refusal)
+      })
+      // The first word, which comes at once, may have been the last.
+      if (over.signal.aborted) unsubscribe()
+      over.signal.addEventListener('abort', unsubscribe)
+    })
+  }
+
+  #hear(status: Heard): FlotillaError | null {
+    const { replica, adopted, signaling, failure } = status
+    if (signaling === 'connected') this.#couldHear = true
+    for (const { member, connected } of replica.members) {
+      if (connected && member !== replica.member && !adopted.includes(member)) this.heard.set(member, new Date())
+    }
+    if (failure !== null) return failure
+    if (!replica.quorum) return null
+    return this.#refuse('QUORUM_REACHABLE', 'This cluster has a leader: open it, there is nothing to recover.')
+  }
+
+  #verdict(): FlotillaError | null {
+    if (!this.#couldHear) {
+      const message =
+        'The signaling server was not reached, so nobody could be heard: whether there is a quorum is not known.'
+      return this.#refuse('SIGNALING_UNREACHABLE', message)
+    }
+    const { commit = 0, members = [] } = this.#latest?.replica ?? {}
+    const ahead = members.find(({ connected, position }) => connected && (position?.commit ?? 0) > commit)
+    if (ahead === undefined) return null
+    const message = `Member ${ahead.member} is in reach and has more than this browser. Recover in its browser.`
+    return this.#refuse('MEMBER_AHEAD', message)
+  }
+
+  #refuse(code: RecoverRefusal, message: string): FlotillaError | null {
+    return this.#force.includes(code) ? null : new FlotillaError(code, message)
+  }
+}
