@@ -76,16 +76,6 @@ export function readPlace(reader: ByteReader): SnapshotMetadata {
   return { confState: readConfState(reader), index, term }
 }
 
-export function snapshotSize({ metadata, data }: Snapshot): number {
-  return placeSize(metadata) + 4 + data.length
-}
-
-export function writeSnapshot(writer: ByteWriter, { metadata, data }: Snapshot): void {
-  writePlace(writer, metadata)
-  writer.u32(data.length)
-  writer.bytes(data)
-}
-
 export function readSnapshot(reader: ByteReader): Snapshot {
   const metadata = readPlace(reader)
   return { metadata, data: reader.bytes(reader.u32()) }

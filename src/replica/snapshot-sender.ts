@@ -29,6 +29,8 @@ interface Sending {
   phase: 'sending' | 'asking'
   /** Of the question. What was sent before it has arrived before its answer, or is lost. */
   round: number
+  /** Once, until it gets further: where parts are lost again and again, there is time between the questions. */
+  hasAskedOfGap: boolean
   /** Since it last got further, and since the follower last said anything of it. */
   idleTicks: number
   silentTicks: number
@@ -85,6 +87,7 @@ export class SnapshotSender {
       sent: acked,
       phase: 'sending',
       round: this.#nextRound(),
+      hasAskedOfGap: false,
       idleTicks: 0,
       silentTicks: 0,
     }
@@ -105,6 +108,17 @@ export class SnapshotSender {
       sending.acked = offset
       sending.sent = Math.max(sending.sent, offset)
       sending.idleTicks = 0
+      sending.hasAskedOfGap = false
+    } else if (
+      sending.phase === 'sending' &&
+      !sending.hasAskedOfGap &&
+      round === sending.round &&
+      sending.sent > offset
+    ) {
+      // A part came that did not go on where the last one ended: one before it was lost.
+      sending.hasAskedOfGap = true
+      this.#ask(from, sending)
+      return
     }
     if (sending.phase === 'asking' && round === sending.round) {
       // It may have forgotten what it had.

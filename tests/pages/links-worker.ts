@@ -1,6 +1,6 @@
 import type { FromLinks, ToLinks } from '../../src/net/links-protocol.ts'
 import { Links, type LinksPort } from '../../src/net/worker/links.ts'
-import { EMPTY_BYTES, type MemberId, type Message } from '../../src/raft/types.ts'
+import type { MemberId } from '../../src/raft/types.ts'
 import type { PeerMessage } from '../../src/replica/types.ts'
 import type { FromLinksWorker, ToLinksWorker } from './links-messages.ts'
 
@@ -57,9 +57,9 @@ addEventListener('message', (event: MessageEvent<ToLinksWorker>) => {
       links?.flush()
       break
     case 'sendSnapshot': {
-      const message = snapshot(command.bytes)
+      const parts = snapshot(command.bytes)
       say({ kind: 'sending', bytes: command.bytes })
-      links?.send(self, command.to, message)
+      for (const part of parts) links?.send(self, command.to, part)
       links?.flush()
       break
     }
@@ -74,34 +74,31 @@ addEventListener('message', (event: MessageEvent<ToLinksWorker>) => {
   }
 })
 
+let arriving = { received: 0, intact: true }
+
 function received(from: MemberId, message: PeerMessage): void {
   if (message.kind === 'join') say({ kind: 'heard', from, word: message.member })
-  else if (message.kind === 'raft' && message.message.snapshot !== null) {
-    const { data } = message.message.snapshot
-    const at = now()
-    say({ kind: 'snapshot', from, bytes: data.length, intact: data.every((byte, at) => byte === at % 251) }, at)
+  else if (message.kind === 'snapshotChunk') {
+    const { offset, data, bytes } = message.chunk
+    const goesOn = offset === 0 || offset === arriving.received
+    const intact = (offset === 0 || arriving.intact) && goesOn && data.every((byte, at) => byte === (offset + at) % 251)
+    arriving = { received: offset + data.length, intact }
+    if (arriving.received === bytes) say({ kind: 'snapshot', from, bytes, intact }, now())
   }
 }
 
-function snapshot(bytes: number): PeerMessage {
+/** In parts, as a replica sends it, but all at once. */
+function snapshot(bytes: number): PeerMessage[] {
   const confState = { voters: [self], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false }
-  const data = new Uint8Array(bytes)
-  for (let at = 0; at < bytes; at++) data[at] = at % 251
-  const message: Message = {
-    type: 'MsgSnap',
-    to: 0,
-    from: self,
-    term: 1,
-    logTerm: 0,
-    index: 0,
-    entries: [],
-    commit: 0,
-    vote: 0,
-    snapshot: { metadata: { confState, index: 1, term: 1 }, data },
-    reject: false,
-    rejectHint: 0,
-    context: EMPTY_BYTES,
-    responses: [],
+  const metadata = { confState, index: 1, term: 1 }
+  const whole = new Uint8Array(bytes)
+  for (let at = 0; at < bytes; at++) whole[at] = at % 251
+  const parts: PeerMessage[] = []
+  for (let offset = 0; offset < bytes; offset += partBytes) {
+    const data = whole.subarray(offset, offset + partBytes)
+    parts.push({ kind: 'snapshotChunk', chunk: { term: 1, metadata, checksum: 0, bytes, offset, data, round: 1 } })
   }
-  return { kind: 'raft', message }
+  return parts
 }
+
+const partBytes = 60 * 1024

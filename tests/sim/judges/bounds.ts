@@ -24,6 +24,8 @@ interface Held {
 export class Bounds {
   readonly #options: ReplicaOptions
   readonly #held = new Map<MemberId, Held>()
+  /** Of those that were ever on their way. */
+  #largestSnapshotBytes = 0
 
   constructor(options: ReplicaOptions) {
     this.#options = options
@@ -101,6 +103,9 @@ export class Bounds {
       held.reads.delete(output.id)
       return
     }
+    if (output.kind === 'send' && output.message.kind === 'snapshotChunk') {
+      this.#largestSnapshotBytes = Math.max(this.#largestSnapshotBytes, output.message.chunk.bytes)
+    }
     if (output.kind !== 'notify') return
     const { id, notification } = output
     if (notification.kind === 'compacted') held.watches.delete(id)
@@ -123,7 +128,7 @@ export class Bounds {
   }
 
   #checkLoad(member: MemberId, held: Held, load: ReplicaLoad): void {
-    const { inflightMessagesMax, inflightBytesMax, appendBytesMax, snapshotBytesMax } = this.#options
+    const { inflightMessagesMax, inflightBytesMax, appendBytesMax } = this.#options
     const limits: Record<keyof ReplicaLoad, number> = {
       pendingWrites: held.writes.size,
       pendingReads: held.reads.size,
@@ -131,7 +136,8 @@ export class Bounds {
       inflightMessages: inflightMessagesMax,
       // The message that crosses the limit is still sent, and one entry may be larger than a message.
       inflightBytes: inflightBytesMax + Math.max(appendBytesMax, entryBytesMax),
-      arrivingSnapshotBytes: snapshotBytesMax,
+      // One at a time, and none that nobody sent.
+      arrivingSnapshotBytes: this.#largestSnapshotBytes,
       departingSnapshots: snapshotsHeldMax,
     }
     for (const name of names) {

@@ -7,6 +7,8 @@ import type { PeerMessage } from '../../../src/replica/types.ts'
 
 export const safeInteger = fc.maxSafeNat()
 
+const checksum = fc.nat({ max: 2 ** 32 - 1 })
+
 export const bytes = fc.uint8Array({ maxLength: 40 })
 
 /** The kinds that travel between members; the others are a member talking to itself. */
@@ -16,7 +18,6 @@ export const wireTypes = [
   'MsgAppResp',
   'MsgVote',
   'MsgVoteResp',
-  'MsgSnap',
   'MsgHeartbeat',
   'MsgHeartbeatResp',
   'MsgTransferLeader',
@@ -31,6 +32,7 @@ export const localTypes = [
   'MsgHup',
   'MsgBeat',
   'MsgUnreachable',
+  'MsgSnap',
   'MsgSnapStatus',
   'MsgCheckQuorum',
   'MsgStorageAppend',
@@ -72,7 +74,7 @@ export const raftMessage: fc.Arbitrary<Message> = fc.record({
   entries: fc.array(entry, { maxLength: 8 }),
   commit: safeInteger,
   vote: safeInteger,
-  snapshot: fc.option(snapshot),
+  snapshot: fc.constant(null),
   reject: fc.boolean(),
   rejectHint: safeInteger,
   context: bytes,
@@ -96,6 +98,27 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
       applied: safeInteger,
     }),
     commitTerm: safeInteger,
+  }),
+  fc.record({
+    kind: fc.constant('snapshotChunk' as const),
+    chunk: fc.record({
+      term: safeInteger,
+      metadata: snapshot.map(({ metadata }) => metadata),
+      checksum,
+      bytes: safeInteger,
+      offset: safeInteger,
+      round: safeInteger,
+      data: bytes,
+    }),
+  }),
+  fc.record({
+    kind: fc.constant('snapshotAck' as const),
+    ack: fc.record({
+      name: fc.record({ index: safeInteger, term: safeInteger, checksum }),
+      verdict: fc.constantFrom('more' as const, 'done' as const, 'refused' as const),
+      offset: safeInteger,
+      round: safeInteger,
+    }),
   }),
 )
 

@@ -6,6 +6,7 @@ import {
   encodePeerMessage,
   type LinkFrame,
   peerNameBytesMax,
+  snapshotChunkBytesMax,
 } from '../../../src/net/codec.ts'
 import { EMPTY_BYTES, LOCAL_APPEND_THREAD, type Message } from '../../../src/raft/types.ts'
 import { linkFrame, localTypes, raftMessage } from './arbitraries.ts'
@@ -104,6 +105,26 @@ describe('what must not be sent', () => {
     expect(() => encodeRaft({ ...append, to: LOCAL_APPEND_THREAD })).toThrow(RangeError)
   })
 
+  test('a snapshot that is whole is refused, and so is a part that is too large', () => {
+    const confState = { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false }
+    const metadata = { confState, index: 3, term: 2 }
+    const data = new Uint8Array(snapshotChunkBytesMax + 1)
+    expect(() => encodeRaft({ ...append, snapshot: { metadata, data } })).toThrow(RangeError)
+    const part = (data: Uint8Array) =>
+      encodePeerMessage(1, 2, {
+        kind: 'snapshotChunk',
+        chunk: { term: 3, metadata, checksum: 7, bytes: data.length, offset: 0, data, round: 1 },
+      })
+    expect(() => part(data)).toThrow(RangeError)
+    const largest = part(data.subarray(1))
+    expect(decodeLinkFrame(largest).ok).toBe(true)
+    // The length of the data stands right before it.
+    expect(decodeLinkFrame(withU32(largest, largest.length - snapshotChunkBytesMax - 4, data.length))).toEqual({
+      ok: false,
+      reason: `${data.length} bytes of a snapshot`,
+    })
+  })
+
   test('an overlong peer name is refused', () => {
     const peer = 'x'.repeat(peerNameBytesMax + 1)
     expect(() => encodeLinkFrame({ kind: 'hello', protocol: 1, peer, members: [] })).toThrow(RangeError)
@@ -178,11 +199,11 @@ describe('bad bytes', () => {
   test('codes that are not on the wire are refused', () => {
     const encoded = encodeRaft(append)
     // A stranger must not be able to make a member campaign (MsgHup) or believe its own disk (MsgStorageAppendResp).
-    for (const code of [0, 15, 16, 200, 255]) {
+    for (const code of [0, 6, 15, 16, 200, 255]) {
       expect(decodeLinkFrame(withByte(encoded, RAFT_TYPE_AT, code)).ok).toBe(false)
     }
-    expect(decodeLinkFrame(withByte(encoded, RAFT_FLAGS_AT, 4)).ok).toBe(false)
-    for (const type of [0, 5, 15, 21, 255]) {
+    expect(decodeLinkFrame(withByte(encoded, RAFT_FLAGS_AT, 2)).ok).toBe(false)
+    for (const type of [0, 5, 15, 23, 255]) {
       expect(decodeLinkFrame(withByte(encodeLinkFrame({ kind: 'bye' }), 1, type)).ok).toBe(false)
     }
   })

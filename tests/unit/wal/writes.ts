@@ -1,5 +1,5 @@
 import { ByteWriter } from '../../../src/binary/bytes.ts'
-import { snapshotSize, writeSnapshot } from '../../../src/binary/raft.ts'
+import { placeSize, writePlace } from '../../../src/binary/raft.ts'
 import type { ConfState, Entry, Index, Snapshot, Term } from '../../../src/raft/types.ts'
 import type { WalWrite } from '../../../src/replica/types.ts'
 import { crc32c } from '../../../src/wal/crc32c.ts'
@@ -38,13 +38,15 @@ export function write(parts: Partial<WalWrite>): WalWrite {
 export const nothing: WalWrite = write({ hardState: { term: 0, vote: 0, commit: 0 } })
 
 /** As it was written before there were parts: version 1, all in one value. */
-export function wholeSnapshot(firstSequence: number, snapshot: Snapshot): Uint8Array {
-  const writer = new ByteWriter(4 + 1 + 1 + 8 + snapshotSize(snapshot))
+export function wholeSnapshot(firstSequence: number, { metadata, data }: Snapshot): Uint8Array {
+  const writer = new ByteWriter(4 + 1 + 1 + 8 + placeSize(metadata) + 4 + data.length)
   writer.u32(0)
   writer.u8(1)
   writer.u8(2)
   writer.integer(firstSequence)
-  writeSnapshot(writer, snapshot)
+  writePlace(writer, metadata)
+  writer.u32(data.length)
+  writer.bytes(data)
   const bytes = writer.finish()
   new DataView(bytes.buffer).setUint32(0, crc32c(bytes.subarray(4)), true)
   return bytes
