@@ -5,7 +5,7 @@ import { BackupError, readBackup } from '../wal/backup-file.ts'
 import { createWal, listMembers, openWal } from '../wal/idb-wal.ts'
 import { HostFailure } from './failure.ts'
 import { HostedMember } from './hosted-member.ts'
-import { claim, claimReleased, type Identity, newMemberId } from './identity.ts'
+import { awaitLock, claim, claimReleased, type Identity, newMemberId } from './identity.ts'
 import type { OpenOptions, OutboxEntry } from './protocol.ts'
 
 /** Which cluster a member is of, and by what it goes if it leads there. */
@@ -13,6 +13,9 @@ export type Belonging = Pick<OpenOptions, 'clusterId' | 'membership'>
 
 /** Members that one worker speaks for at a time beside its own. More than a cluster has votes; each costs as much memory as a tab. */
 export const orphansHostedMax = 8
+
+/** A worker's locks fall free when it is gone, which is soon after whoever ended it goes on. */
+const claimMsMax = 500
 
 export interface Opening {
   /** Those that nobody speaks for, claimed and recovered; the one to serve the page comes first. */
@@ -128,9 +131,11 @@ async function claimFree(clusterId: string, members: readonly MemberId[]): Promi
   return claims.filter(identity => identity !== null)
 }
 
-/** All or none. Errors: `IN_USE`. */
+/** All or none. Waits a moment for locks whose worker has just ended. Errors: `IN_USE`. */
 export async function claimAll(clusterId: string, members: readonly MemberId[]): Promise<Identity[]> {
-  const identities = await claimFree(clusterId, members)
+  const late = AbortSignal.timeout(claimMsMax)
+  const claims = await Promise.all(members.map(member => awaitLock(clusterId, member, late)))
+  const identities = claims.filter(identity => identity !== null)
   if (identities.length === members.length) return identities
   for (const { release } of identities) release()
   const held = members.length - identities.length
