@@ -1,6 +1,6 @@
 /** Clusters as the inspector may find them, all of it made up: for the page of all states. */
 import { readable } from 'svelte/store'
-import type { DatabaseEvent, DatabaseStatus } from '../../src/client/flotilla.ts'
+import type { DatabaseEvent, DatabaseStatus, PendingWrite } from '../../src/client/flotilla.ts'
 import type { History, Mark, TermMark } from '../../src/ui/inspector/history.ts'
 import type { InspectorSource } from '../../src/ui/inspector/source.ts'
 
@@ -33,7 +33,7 @@ function link(member: number, more: Partial<Link> = {}): Link {
 
 function cluster(members: readonly Member[], leader: number, more: Partial<DatabaseStatus> = {}): DatabaseStatus {
   const own = members.find(({ member }) => member === self)
-  const position = own?.position ?? at('follower', 0)
+  const position = own?.position ?? at('follower', 0, 0, 0)
   const links = members
     .filter(({ member, connected }) => connected && member !== self)
     .map(({ member }) => link(member))
@@ -52,7 +52,6 @@ function cluster(members: readonly Member[], leader: number, more: Partial<Datab
     links,
     signaling: 'connected',
     failure: null,
-    interruption: null,
     ...more,
   }
 }
@@ -65,10 +64,29 @@ etcd_disk_wal_fsync_duration_seconds_count 2104
 flotilla_proposals_applied_total 5233
 `
 
+const request: PendingWrite['request'] = { op: 'compact', revision: 1 }
+const pending = [
+  'card/todo-1',
+  'card/todo-2',
+  'about',
+  'list/done',
+  'card/a-card-with-quite-a-long-name-for-a-key',
+].map(
+  (key, index): PendingWrite => ({
+    operation: index === 1 ? 'txn' : 'put',
+    keys: index === 1 ? [key, 'list/todo'] : [key],
+    request,
+    at: Date.now() - 1_700 * (9 - index),
+    durable: index < 3,
+    fromEarlierLife: index === 0,
+  }),
+)
+
 interface Past {
   readonly members?: ReadonlyMap<number, readonly Mark[]>
   readonly terms?: readonly TermMark[]
   readonly events?: readonly DatabaseEvent[]
+  readonly pending?: readonly PendingWrite[]
 }
 
 export function inventedSource(status: DatabaseStatus, past: Past = {}): InspectorSource {
@@ -85,6 +103,7 @@ export function inventedSource(status: DatabaseStatus, past: Past = {}): Inspect
   return {
     status: readable(status),
     events: readable(past.events ?? []),
+    pending: readable(past.pending ?? []),
     history: readable(history),
     metrics: async () => figures,
     storage: async () => ({ usage: 41_280_000, quota: 6_442_450_944, persisted: true }),
@@ -237,6 +256,7 @@ export const inspected: Readonly<Record<string, () => Inspected>> = {
         [third, marks([2.7, 'follower'], [0.25, 'away'])],
       ]),
       terms: terms([2.7, 7, second], [0.2, 7, 0]),
+      pending,
       events: [event(0.2, { kind: 'leader', term: 7, leader: 0 }), event(0.2, { kind: 'quorum', reached: false })],
     })
   },

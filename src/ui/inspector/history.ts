@@ -59,7 +59,7 @@ export function record(history: History, cluster: ClusterView, now: number): His
 }
 
 /** This tab's member told, when it woke, how long it had slept. */
-export function slept(history: History, { member, at }: DatabaseEvent, asleepMs: number): History {
+export function slept(history: History, { member, at, asleepMs }: Extract<DatabaseEvent, { kind: 'woke' }>): History {
   const marks = history.members.get(member)
   const from = at - asleepMs
   const role = marks?.findLast(mark => mark.at <= at)?.role

@@ -1,5 +1,5 @@
 import { derived, type Readable, readonly, writable } from 'svelte/store'
-import type { Database, DatabaseEvent, DatabaseStatus } from '../../client/flotilla.ts'
+import type { Database, DatabaseEvent, DatabaseStatus, PendingWrite } from '../../client/flotilla.ts'
 import { viewCluster } from '../cluster/view.ts'
 import { emptyHistory, type History, record, slept } from './history.ts'
 
@@ -7,6 +7,8 @@ import { emptyHistory, type History, record, slept } from './history.ts'
 export interface InspectorSource {
   readonly status: Readable<DatabaseStatus>
   readonly events: Readable<readonly DatabaseEvent[]>
+  /** Every write of this tab that is not answered, the board's and others. */
+  readonly pending: Readable<readonly PendingWrite[]>
   readonly history: Readable<History>
   metrics(): Promise<string>
   storage(): Promise<StorageFigures>
@@ -21,6 +23,7 @@ export function inspectorSource(db: Database): InspectorSource {
   return {
     status: db.statusStore,
     events: db.events,
+    pending: db.pending,
     history: keepHistory(db.statusStore, db.events),
     metrics: () => db.metrics(),
     storage: () => db.storage(),
@@ -40,7 +43,7 @@ export function keepHistory(
   events.subscribe(all => {
     const news = seen === undefined ? all : all.slice(all.lastIndexOf(seen) + 1)
     seen = all.at(-1)
-    for (const event of news) if (event.kind === 'woke') history.update(past => slept(past, event, event.asleepMs))
+    for (const event of news) if (event.kind === 'woke') history.update(past => slept(past, event))
   })
   return readonly(history)
 }
