@@ -42,6 +42,7 @@ const alone: DatabaseStatus = {
   links: [],
   signaling: 'connected',
   failure: null,
+  interruption: null,
 }
 
 const link = (peer: string, members: readonly number[], more: Partial<DatabaseStatus['links'][number]> = {}) =>

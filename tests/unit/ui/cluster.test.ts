@@ -37,6 +37,7 @@ function status(replica: Partial<Replica> = {}, more: Partial<DatabaseStatus> = 
     links: [{ peer: 'x', kind: 'webrtc', state: 'up', members: [2], roundTrip: 0.42 }],
     signaling: 'connected',
     failure: null,
+    interruption: null,
     ...more,
   }
 }
