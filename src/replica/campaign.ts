@@ -1,6 +1,7 @@
 import { newMessage } from '../raft/message.ts'
 import type { RawNode } from '../raft/raw-node.ts'
 import { type ConfState, type MemberId, NONE } from '../raft/types.ts'
+import type { Departure } from './departure.ts'
 import type { Roster } from './roster.ts'
 
 /**
@@ -10,14 +11,16 @@ import type { Roster } from './roster.ts'
 export class Campaign {
   readonly #raft: RawNode
   readonly #roster: Roster
+  readonly #departure: Departure
   readonly #self: MemberId
   readonly #random: () => number
   #at: number | null = null
   #isDue = true
 
-  constructor(raft: RawNode, roster: Roster, self: MemberId, random: () => number) {
+  constructor(raft: RawNode, roster: Roster, departure: Departure, self: MemberId, random: () => number) {
     this.#raft = raft
     this.#roster = roster
+    this.#departure = departure
     this.#self = self
     this.#random = random
   }
@@ -48,13 +51,16 @@ export class Campaign {
   soon({ voters }: ConfState, now: number): void {
     const reachable = voters.filter(voter => voter === this.#self || this.#roster.connected.has(voter))
     if (!voters.includes(this.#self) || reachable.length <= voters.length / 2) return
-    this.#at ??= now + 1 + Math.floor(this.#random() * spreadTicks)
+    // Whoever is about to go would have to hand over at once. It asks only if none of those who stay gets to lead.
+    const headStartTicks = this.#departure.isUnderWay ? spreadTicks : 0
+    this.#at ??= now + 1 + headStartTicks + Math.floor(this.#random() * spreadTicks)
   }
 
   tick(now: number): void {
     if (this.#at === null || now < this.#at) return
     this.#at = null
-    if (this.#raft.leader === NONE) this.#raft.campaign()
+    // Votes that are under way would be lost with the term they were asked for in.
+    if (this.#raft.leader === NONE && this.#raft.role !== 'candidate') this.#raft.campaign()
   }
 }
 

@@ -134,7 +134,7 @@ export class Replica {
     this.#chronicle = new Chronicle(recovered.hardState.commit, event => emit({ kind: 'event', event }))
     this.#membership = new MembershipDriver(this.#raft, this.#roster, member, options, this.#chronicle)
     this.#departure = new Departure(this.#raft, this.#membership, this.#roster, member, options.membership)
-    this.#campaign = new Campaign(this.#raft, this.#roster, member, random)
+    this.#campaign = new Campaign(this.#raft, this.#roster, this.#departure, member, random)
   }
 
   /** One turn: everything that happened since the last one, then all that follows from it. */

@@ -136,8 +136,9 @@ export class Orphans {
   }
 
   #takeIn(member: HostedMember): void {
-    this.#household.moveIn(member)
+    // It is to know that it leaves before it hears of anyone: so it does not ask for their votes ahead of those who stay.
     this.#household.push(member, { kind: 'leave', fate: 'demote' })
+    this.#household.moveIn(member)
     this.#inherited.set(member, this.#takeOverOutbox(member))
   }
 
