@@ -113,7 +113,7 @@ test('disconnected: the others go on, it stays so in the next worker too, and wh
   await own.button('Kill the worker').click()
   await expect.poll(() => tab.page.workers().some(other => other !== worker)).toBe(true)
   // The next worker has opened the member when it answers.
-  await tab.page.evaluate(() => db().metrics())
+  await tab.page.evaluate(() => db().get('by', { serializable: true }))
   const { links, signaling } = await tab.page.evaluate(() => db().status())
   expect(links).toEqual([])
   expect(signaling).toBe('closed')

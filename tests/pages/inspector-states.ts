@@ -52,6 +52,7 @@ function cluster(members: readonly Member[], leader: number, more: Partial<Datab
     links,
     signaling: 'connected',
     failure: null,
+    interruption: null,
     ...more,
   }
 }

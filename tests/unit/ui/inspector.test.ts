@@ -23,7 +23,14 @@ function status(leader: number, term: number, present: readonly number[] = [1, 2
     return { member, state: 'voter', connected: !away.includes(member), position: position(member) }
   })
   const replica: Replica = { ...aloneStatus.replica, ...position(1), member: 1, leader, quorum: leader !== 0, members }
-  return { ...aloneStatus, replica, links: [], signaling: 'connected', failure: null } satisfies DatabaseStatus
+  return {
+    ...aloneStatus,
+    replica,
+    links: [],
+    signaling: 'connected',
+    failure: null,
+    interruption: null,
+  } satisfies DatabaseStatus
 }
 
 const view = (...of: Parameters<typeof status>) => viewCluster(status(...of))
