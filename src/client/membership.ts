@@ -11,45 +11,33 @@ export const defaultMembership: MembershipOptions = {
   promotionLagMax: 100,
 }
 
-/** Members say where they stand this often; one cannot be found silent sooner. */
+/** Far more than make sense: each write waits for more than half of them. */
+const targetVotersMax = 99
+
+/** Members that have nothing else to say do so this often; one cannot be found silent sooner. */
 const liveMsMin = 500
 
 /** All the numbers, checked against each other. Throws `INVALID_ARGUMENT`. */
 export function membershipOptions(given: Partial<MembershipOptions> = {}): MembershipOptions {
-  const options: MembershipOptions = { ...defaultMembership, ...definedOf(given) }
+  const options = { ...defaultMembership, ...given }
   const { targetVoters, minVoters, liveMs, replaceMs, forgetMs, promotionLagMax } = options
   check(
-    isCount(targetVoters, 1) && targetVoters % 2 === 1,
-    `targetVoters has to be an odd number, not ${targetVoters}.`,
+    isCount(targetVoters, 1) && targetVoters % 2 === 1 && targetVoters <= targetVotersMax,
+    `targetVoters has to be odd, from 1 to ${targetVotersMax}, not ${targetVoters}.`,
   )
   check(
     isCount(minVoters, 1) && minVoters <= targetVoters,
     `minVoters has to be from 1 to targetVoters (${targetVoters}), not ${minVoters}.`,
   )
-  check(isTime(liveMs) && liveMs >= liveMsMin, `liveMs has to be at least ${liveMsMin}, not ${liveMs}.`)
-  check(
-    isTime(replaceMs) && replaceMs >= liveMs,
-    `replaceMs has to be at least liveMs (${liveMs}), or members that are there would lose their votes; it is ${replaceMs}.`,
-  )
-  check(
-    isTime(forgetMs) && forgetMs >= replaceMs,
-    `forgetMs has to be at least replaceMs (${replaceMs}): a voter is replaced before it is removed; it is ${forgetMs}.`,
-  )
+  check(liveMs >= liveMsMin, `liveMs has to be at least ${liveMsMin}, not ${liveMs}.`)
+  check(replaceMs >= liveMs, `replaceMs has to be at least liveMs (${liveMs}), not ${replaceMs}.`)
+  check(forgetMs >= replaceMs, `forgetMs has to be at least replaceMs (${replaceMs}), not ${forgetMs}.`)
   check(isCount(promotionLagMax, 0), `promotionLagMax has to be a number of entries, not ${promotionLagMax}.`)
   return options
 }
 
-function definedOf(given: Partial<MembershipOptions>): Partial<MembershipOptions> {
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-}
-
 function isCount(value: number, min: number): boolean {
   return Number.isSafeInteger(value) && value >= min
-}
-
-/** `Infinity` is never. */
-function isTime(value: number): boolean {
-  return typeof value === 'number' && value > 0
 }
 
 function check(holds: boolean, message: string): void {

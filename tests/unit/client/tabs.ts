@@ -9,7 +9,14 @@ import { randomName } from '../../../src/client/session.ts'
 import { emptyState, foundingWrite } from '../../../src/replica/founding.ts'
 import { defaultReplicaOptions } from '../../../src/replica/options.ts'
 import { Replica } from '../../../src/replica/replica.ts'
-import type { ClientRequest, ClientResponse, Input, RequestId, WatchNotification } from '../../../src/replica/types.ts'
+import type {
+  ClientRequest,
+  ClientResponse,
+  ClusterEvent,
+  Input,
+  RequestId,
+  WatchNotification,
+} from '../../../src/replica/types.ts'
 import type { DataWriter } from '../../../src/worker/exporting.ts'
 import { LeaseKeeper, type LeaseKeeperOptions } from '../../../src/worker/lease-keeper.ts'
 import type { ToHost } from '../../../src/worker/protocol.ts'
@@ -173,6 +180,7 @@ export class Tabs {
         if (output.kind === 'stage') this.#inputs.push({ kind: 'staged', id: output.id })
         if (output.kind === 'respond') this.#respond(output.id, output.response)
         if (output.kind === 'notify') this.#notify(output.id, output.notification)
+        if (output.kind === 'event') this.#tell(output.event)
       }
     } while (this.#inputs.length > 0)
   }
@@ -184,6 +192,14 @@ export class Tabs {
     if (asked === undefined || asked.tab.crashed) return
     const { tab, id } = asked
     tab.connection.receive(structuredClone({ type: 'turn', responses: [{ id, response }], notifications: [] }))
+  }
+
+  #tell(event: ClusterEvent): void {
+    const { member } = this.#replica
+    for (const { connection, crashed } of this.#tabs) {
+      if (!crashed)
+        connection.receive(structuredClone({ type: 'events', events: [{ at: Date.now(), member, ...event }] }))
+    }
   }
 
   #notify(own: RequestId, notification: WatchNotification): void {
