@@ -45,7 +45,7 @@ export async function openFloor(stand: Stand): Promise<(load: OneByOne) => Promi
 
 async function openPage(stand: Stand): Promise<Page> {
   const page = await stand.browser.context.newPage()
-  await page.goto(stand.floorUrl)
+  await page.goto(stand.pageUrl('floor'))
   await page.waitForFunction(() => window.floor !== undefined)
   return page
 }

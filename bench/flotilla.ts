@@ -64,6 +64,10 @@ export class Tabs implements System {
     return took
   }
 
+  async close(): Promise<void> {
+    await Promise.all(this.#pages.splice(0).map(page => page.close()))
+  }
+
   async #add(): Promise<void> {
     const page = await this.#stand.browser.context.newPage()
     // The first one founds, the others open its link.

@@ -4,9 +4,10 @@ import { raftSuite } from './raft.ts'
 import { type Report, toJson, toText } from './report.ts'
 import { storeSuite } from './store.ts'
 import type { Suite } from './suite.ts'
+import { tabSuite } from './tab.ts'
 import { tabsSuite } from './tabs.ts'
 
-const suites: readonly Suite[] = [tabsSuite, raftSuite, storeSuite]
+const suites: readonly Suite[] = [tabsSuite, tabSuite, raftSuite, storeSuite]
 
 const usage = `Measures Flotilla on this machine, each number beside others of the same run.
 

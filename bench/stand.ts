@@ -7,14 +7,16 @@ import { build } from 'vite'
 import { startServer } from '../signaling/server.ts'
 import { launchChromium, makeProfile, type RunningBrowser, removeProfile } from '../tests/e2e/browsers.ts'
 
+const pages = ['floor', 'tab', 'tab-floor'] as const
+
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** The app as people get it, served with signaling by this process, and a Chromium on a fresh profile on the real disk. */
 export interface Stand {
   readonly browser: RunningBrowser
   readonly url: string
-  /** The address of the floor's page, of the same origin. */
-  readonly floorUrl: string
+  /** The address of one of the benchmark's own pages, of the same origin. */
+  readonly pageUrl: (page: (typeof pages)[number]) => string
   readonly browserVersion: string
 }
 
@@ -31,7 +33,7 @@ export async function withStand<R>(use: (stand: Stand) => Promise<R>): Promise<R
       const browser = await launchChromium({ profile })
       try {
         const browserVersion = await versionOf(browser)
-        return await use({ browser, url, floorUrl: `${url}bench/pages/floor.html`, browserVersion })
+        return await use({ browser, url, pageUrl: page => `${url}bench/pages/${page}.html`, browserVersion })
       } finally {
         await browser.close()
       }
@@ -65,7 +67,10 @@ function buildPages(outDir: string): Promise<unknown> {
     build: {
       outDir,
       emptyOutDir: false,
-      rolldownOptions: { input: ['bench/pages/floor.html', 'bench/pages/loads.ts'], output: files },
+      rolldownOptions: {
+        input: [...pages.map(page => `bench/pages/${page}.html`), 'bench/pages/loads.ts'],
+        output: files,
+      },
     },
   })
 }
