@@ -193,12 +193,14 @@ export class ReplicaLog {
   /** Entries are kept for followers a little behind, and those after a snapshot on its way to one; no more than a fixed amount. */
   #needlessUpTo(index: Index): Index {
     const { compactionTrailingEntries, compactionTrailingBytesMax } = this.#options
-    const wanted = Math.min(index - compactionTrailingEntries, this.#source.departingIndex() ?? index)
+    const departing = this.#source.departingIndex()
+    const wanted = Math.min(index - compactionTrailingEntries, departing ?? index)
     const first = Math.max(wanted + 1, this.storage.firstIndex())
-    const bytesMax = Math.max(compactionTrailingBytesMax, this.#snapshotBytes)
+    const bytesMax = Math.max(compactionTrailingBytesMax, departing === null ? 0 : this.#snapshotBytes)
     let bytes = 0
     for (let kept = index + 1; kept > first; kept -= 1) {
-      bytes += bytesOf(this.storage.entries(kept - 1, kept, Number.POSITIVE_INFINITY))
+      // Each of them may lie in a record of its own.
+      bytes += bytesOf(this.storage.entries(kept - 1, kept, Number.POSITIVE_INFINITY)) + recordOverheadBytes
       if (bytes > bytesMax) return kept - 1
     }
     return Math.max(0, first - 1)
@@ -225,7 +227,7 @@ export class ReplicaLog {
       this.#snapshotLiveBytes = null
     }
     if (entries.length > 0) this.storage.append(entries)
-    this.#bytes += bytesOf(entries)
+    this.#bytes += bytesOf(entries) + recordOverheadBytes
     if (hardState !== null) this.storage.setHardState(hardState)
     if (compaction !== null && compaction.compactTo >= this.storage.firstIndex()) {
       this.storage.compact(compaction.compactTo)
@@ -243,5 +245,6 @@ function bytesOf(entries: readonly Entry[]): number {
   return entries.reduce((bytes, { data }) => bytes + data.length + entryOverheadBytes, 0)
 }
 
-/** What an entry costs beside its payload, roughly, in the log. */
+/** What an entry costs beside its payload in the log, and what each write does, roughly. */
 const entryOverheadBytes = 32
+const recordOverheadBytes = 64

@@ -96,8 +96,8 @@ async function upgrade() {
     window.wal
   const found: unknown[] = []
   for (const [member, version, stores] of [
-    [1, 1, ['meta', 'records', 'snapshot']],
-    [2, 2, ['meta', 'records', 'snapshot', 'outbox']],
+    [31, 1, ['meta', 'records', 'snapshot']],
+    [32, 2, ['meta', 'records', 'snapshot', 'outbox']],
   ] as const) {
     const identity = { clusterId, member }
     const wal = await filled(member, 5)
@@ -466,4 +466,63 @@ test('nothing acknowledged is lost when the whole browser is killed', async ({ l
   })
   expect(recovered.cut).toBeNull()
   expect(recovered.last).toBeGreaterThanOrEqual(acknowledged.at(-1) ?? 0)
+})
+
+/** In the page: how long appends take that are issued one after the other until a snapshot is on the disk. */
+async function appendsMeanwhile({ mebibytes, staged }: { readonly mebibytes: number; readonly staged: boolean }) {
+  const { entries, filled, noise, snapshotAt, write } = window.wal
+  const wal = await filled(staged ? 41 : 42, 1)
+  const snapshot = snapshotAt(1, 1, noise(mebibytes * 1024 * 1024))
+  const compaction = { snapshot, compactTo: 1 }
+  let isDone = false
+  const begunAt = performance.now()
+  const saved = (staged ? wal.stage(snapshot) : Promise.resolve())
+    .then(() => wal.append(write({ hardState: { term: 1, vote: 1, commit: 1 }, compaction })))
+    .then(() => {
+      isDone = true
+      return performance.now() - begunAt
+    })
+  const took: number[] = []
+  // The first of them behind what has been begun.
+  await Promise.resolve()
+  for (let index = 2; !isDone; index++) {
+    const at = performance.now()
+    await wal.append(write({ entries: entries(index, index) }))
+    took.push(performance.now() - at)
+  }
+  const savedMs = await saved
+  await wal.close()
+  took.sort((a, b) => a - b)
+  const quantile = (share: number) => took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? 0
+  return { savedMs, appends: took.length, p50: quantile(0.5), p99: quantile(0.99), max: quantile(1) }
+}
+
+test('appends go on while a snapshot of 100 MiB is written, which is then read in steps', async ({ page }) => {
+  test.setTimeout(180_000)
+  const mebibytes = 100
+  const measured = (
+    what: string,
+    { savedMs, appends, p50, p99, max }: Awaited<ReturnType<typeof appendsMeanwhile>>,
+  ) => {
+    const times = [p50, p99, max].map(ms => `${ms.toFixed(1)} ms`).join(', ')
+    const description = `${what}: ${savedMs.toFixed(0)} ms, ${appends} appends meanwhile, p50, p99, longest ${times}`
+    test.info().annotations.push({ type: 'measured', description })
+  }
+  const whole = await page.evaluate(appendsMeanwhile, { mebibytes, staged: false })
+  measured('in one write', whole)
+  const staged = await page.evaluate(appendsMeanwhile, { mebibytes, staged: true })
+  measured('staged', staged)
+  // One waits for a part at most, and there are 200 of them.
+  expect(staged.appends).toBeGreaterThan(100)
+  expect(staged.max).toBeLessThan(staged.savedMs / 4)
+
+  const opening = await page.evaluate(async () => {
+    const { clusterId, openWal } = window.wal
+    const begunAt = performance.now()
+    const wal = await openWal({ clusterId, member: 41 })
+    const ms = performance.now() - begunAt
+    return { ms, bytes: wal.recovered.snapshot?.data.length }
+  })
+  expect(opening.bytes).toBe(mebibytes * 1024 * 1024)
+  test.info().annotations.push({ type: 'measured', description: `opened in ${opening.ms.toFixed(0)} ms` })
 })

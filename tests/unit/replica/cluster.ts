@@ -192,6 +192,11 @@ export class TestCluster {
     return this.#member(id).replica
   }
 
+  /** Of all that its disk holds. */
+  diskBytes(id: MemberId): number {
+    return this.#member(id).disk.bytes
+  }
+
   said(id: MemberId): readonly string[] {
     return this.#member(id).said
   }
