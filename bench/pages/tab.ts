@@ -53,10 +53,9 @@ export class TabPage {
   /** Writes so often, over and over to the same few keys. */
   async overwrite(keys: number, bytes: number, writes: number): Promise<void> {
     const db = this.#database()
-    const value = 'v'.repeat(bytes)
     let begun = 0
     const lane = async () => {
-      while (begun < writes) await db.put(keyOf(begun++ % keys), value)
+      while (begun < writes) await db.put(keyOf(begun++ % keys), noise(bytes))
     }
     await Promise.all(Array.from({ length: writesInFlight }, lane))
   }
@@ -87,6 +86,11 @@ export class TabPage {
     if (this.#db === null) throw new Error('no database is open')
     return this.#db
   }
+}
+
+/** Text of so many bytes that cannot be compressed by much, as the browser would on its way to the disk. */
+function noise(bytes: number): string {
+  return String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes)).map(byte => 0x21 + (byte & 0x3f)))
 }
 
 /** The file that an export of such a cluster would be: made without one, since a million writes would take minutes. */

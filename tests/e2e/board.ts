@@ -36,8 +36,9 @@ export class BoardTab {
     return new BoardTab(page)
   }
 
-  async ready(): Promise<void> {
-    await expect(this.cluster).toHaveAttribute('data-quorum', 'reached')
+  /** `timeout`, in milliseconds, where more is to be done than usual. */
+  async ready(options: { readonly timeout?: number } = {}): Promise<void> {
+    await expect(this.cluster).toHaveAttribute('data-quorum', 'reached', options)
     await expect(this.list('To do')).toBeVisible()
   }
 

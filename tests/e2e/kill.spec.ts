@@ -1,3 +1,4 @@
+import type { Page } from '@playwright/test'
 import { Random } from '../sim/random.ts'
 import { BoardTab, installHandle, leaderFirst } from './board.ts'
 import type { RunningBrowser } from './browsers.ts'
@@ -15,6 +16,8 @@ type Moment = (typeof moments)[number]
 /** A log of few of these has outgrown its snapshot. */
 const heavyBytes = 64 * 1024
 const tabsOpened = 3
+/** There may be several logs to be read, of a browser that had no time to tidy up. */
+const openMsMax = 30_000
 
 test.describe('SIGKILL of the whole browser, again and again on one profile', () => {
   test.setTimeout(120_000 + rounds * 30_000)
@@ -48,6 +51,8 @@ test.describe('SIGKILL of the whole browser, again and again on one profile', ()
 class Life {
   readonly ledger = new Ledger()
   readonly voices = new Voices()
+  /** How long the last first tab took to be ready. */
+  openMs = 0
   readonly #random: Random
   #url: string
 
@@ -61,7 +66,12 @@ class Life {
     await installHandle(context)
     await this.ledger.install(context)
     await this.voices.install(context)
-    const tab = await BoardTab.open(context, this.#url)
+    const page = await context.newPage()
+    const begunAt = performance.now()
+    await page.goto(this.#url)
+    const tab = BoardTab.at(page)
+    await tab.ready({ timeout: openMsMax }).catch(error => explain(page, error))
+    this.openMs = Math.round(performance.now() - begunAt)
     this.#url = tab.url
     await this.voices.listen(tab)
     await this.ledger.check(tab, 'kill/')
@@ -89,7 +99,7 @@ class Life {
     }
     const ms = await this.#await(moment, tabs, written)
     await killAfter(browser, ms)
-    return `${ms} ms after: ${moment}, ${written('kill/')} writes acknowledged`
+    return `${ms} ms after: ${moment}, ${written('kill/')} writes acknowledged, opened in ${this.openMs} ms`
   }
 
   /** Waits until it has come to that, and says how long after it to kill. */
@@ -151,6 +161,30 @@ class Life {
     expect(revision).toBeGreaterThan(0)
     this.ledger.forget('kill/heavy/')
   }
+}
+
+/** What the browser itself says of its storage and of who holds what, when a database does not open. */
+async function explain(page: Page, error: unknown): Promise<never> {
+  const found = page.evaluate(async () => {
+    const told: string[] = [`status ${JSON.stringify(window.flotilla?.db.status() ?? null)}`]
+    const { held = [], pending = [] } = await navigator.locks.query()
+    told.push(`locks held ${JSON.stringify(held)}`, `and waited for ${JSON.stringify(pending)}`)
+    for (const { name = '' } of await indexedDB.databases()) {
+      const began = performance.now()
+      const how = await new Promise<string>(resolve => {
+        const request = indexedDB.open(name)
+        request.onsuccess = () => resolve('opens')
+        request.onerror = () => resolve(`${request.error}`)
+        setTimeout(resolve, 5_000, 'does not answer')
+      })
+      told.push(`${name}: ${how}, ${Math.round(performance.now() - began)} ms`)
+    }
+    return told.join('\n')
+  })
+  const timeout = new Promise<string>(resolve => {
+    setTimeout(() => resolve('the browser does not tell'), openMsMax)
+  })
+  throw new Error(`${error}\n${await Promise.race([found, timeout])}`)
 }
 
 /** The moment is what is drawn here, so there is no event to wait for. */
