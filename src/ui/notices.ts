@@ -84,6 +84,23 @@ export function failureNotice(reason: { title: string; text: string }, typed: st
   return { tone: 'error', context: null, title: `${reason.title}. ${reason.text}`, quotes, actions: copyAction(typed) }
 }
 
+/**
+ * A log in this browser was damaged, and its member is over; this tab goes on as another. Worth telling for what had not left this
+ * browser yet: it was read as far as possible.
+ */
+export function damageNotice({ rescuedWrites, lostWrites }: Damage): Notice {
+  const words = ['Part of what this browser had stored was damaged. What others confirmed, they still have.']
+  if (rescuedWrites === 1) words.push('One change that waited here was saved from it, and is sent.')
+  if (rescuedWrites > 1) words.push(`${rescuedWrites} changes that waited here were saved from it, and are sent.`)
+  if (lostWrites) words.push('Others that waited here could not be read any more, and are lost.')
+  return { tone: lostWrites ? 'error' : 'info', context: null, title: words.join(' '), quotes: [], actions: [] }
+}
+
+export interface Damage {
+  readonly rescuedWrites: number
+  readonly lostWrites: boolean
+}
+
 /** About a write that was made at `at` (by `Date.now()`), before the page was loaded. */
 export function fromEarlier(at: number, notice: Notice): Notice {
   const time = new Intl.DateTimeFormat('en', { dateStyle: 'medium', timeStyle: 'short' }).format(at)

@@ -58,6 +58,11 @@ const words: Readonly<Record<string, Words>> = {
     text: 'It was out of reach for so long that they took it off their list. The board is safe with them. Reload to take part again, as a new member; what you wrote here and nobody confirmed is sent then.',
     ways: ['reload'],
   },
+  EVICTED: {
+    title: 'The browser deleted this board’s data',
+    text: 'Site data was cleared, or the browser needed the room, again and again. This tab has stopped, since it can no longer keep what it confirms. Whatever others have is safe: reload, and it comes back as a new member.',
+    ways: ['reload', 'newBoard'],
+  },
   CLUSTER_EXISTS: {
     title: 'This board exists already',
     text: 'This browser holds a board of the same name. Reload to open it.',
@@ -73,12 +78,6 @@ const words: Readonly<Record<string, Words>> = {
     text: 'The tab has stopped rather than risk the board. Everything confirmed so far is safe. Reload to take part again.',
     ways: ['reload'],
   },
-}
-
-const storageLost: Words = {
-  title: 'The browser took this tab’s storage away',
-  text: 'Site data was deleted, or the browser needed the room, or the disk failed. This tab has stopped, since it can no longer keep what it confirms. Whatever others have is safe. Reload: it comes back as what the browser still has, or as a new member.',
-  ways: ['reload', 'newBoard'],
 }
 
 const deleted: Words = {
@@ -99,17 +98,17 @@ const fallback: Words = {
   ways: ['reload', 'newBoard'],
 }
 
-/** The attempt to open a board failed. */
+/** The member, or the attempt to start one, failed. */
 export function problemOf(error: unknown): Problem {
   const code = codeOf(error)
   return { code, ...(words[code] ?? fallback), detail: detailOf(error) }
 }
 
-/** A member that ran has stopped. */
-export function stopOf(error: unknown): Problem {
-  const code = codeOf(error)
-  // It had storage, so it was not a private window that took it.
-  return code === 'STORAGE_UNAVAILABLE' ? { code, ...storageLost, detail: detailOf(error) } : problemOf(error)
+/** The member stands still until the disk lets it write again. */
+export function interruptionWords(error: unknown): string {
+  return codeOf(error) === 'NOSPACE'
+    ? 'The disk is full: free some room, and this tab goes on by itself. What was confirmed is safe.'
+    : 'The browser’s storage does not answer: this tab waits and tries again. What was confirmed is safe.'
 }
 
 /** A person deleted the board from this browser. */

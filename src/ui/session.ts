@@ -1,10 +1,11 @@
 import { type Readable, writable } from 'svelte/store'
-import type { Database, DatabaseStatus } from '../client/flotilla.ts'
+import type { Database, DatabaseEvent, DatabaseStatus } from '../client/flotilla.ts'
 import { clientBoard } from './board/client-board.ts'
 import { seed } from './board/seed.ts'
 import { type BoardData, boardData } from './data/board-data.ts'
 import { Desk } from './desk.ts'
 import { type InspectorSource, inspectorSource } from './inspector/source.ts'
+import { damageNotice } from './notices.ts'
 import { type Problem, problemOf } from './problems.ts'
 import type { Start } from './startup.ts'
 
@@ -32,11 +33,13 @@ export function beginSession(start: Start, open: OpenDatabase, onOpen: (db: Data
   open(start).then(
     db => {
       const board = clientBoard(db)
+      const desk = new Desk(board)
+      tellDamage(db, desk)
       const inspector = inspectorSource(db)
       const opened = {
         kind: 'open',
         invite: db.invite,
-        desk: new Desk(board),
+        desk,
         status: db.statusStore,
         inspector,
         data: boardData(db),
@@ -53,4 +56,15 @@ export function beginSession(start: Start, open: OpenDatabase, onOpen: (db: Data
     error => session.set({ kind: 'failed', problem: problemOf(error) }),
   )
   return session
+}
+
+function tellDamage(db: Database, desk: Desk): void {
+  const told = new Set<DatabaseEvent>()
+  db.events.subscribe(events => {
+    for (const event of events) {
+      if (event.kind !== 'damaged' || told.has(event)) continue
+      told.add(event)
+      desk.tell(damageNotice(event))
+    }
+  })
 }

@@ -2,7 +2,7 @@
  * Every state of the page, without a cluster: `ui-states.html?state=alone`. For looking at, and for screenshots
  * (`tests/e2e/ui-states.spec.ts` takes them). Without a state it lists them. The board works, on a store in memory.
  */
-import { mount, tick } from 'svelte'
+import { mount, tick, unmount } from 'svelte'
 import { readable, writable } from 'svelte/store'
 import { type DatabaseStatus, FlotillaError } from '../../src/client/flotilla.ts'
 import App from '../../src/ui/App.svelte'
@@ -10,6 +10,7 @@ import type { Card } from '../../src/ui/board/model.ts'
 import { seed } from '../../src/ui/board/seed.ts'
 import type { BoardData, BoardFiles } from '../../src/ui/data/board-data.ts'
 import { Desk } from '../../src/ui/desk.ts'
+import { damageNotice } from '../../src/ui/notices.ts'
 import { problemOf } from '../../src/ui/problems.ts'
 import type { Session } from '../../src/ui/session.ts'
 import '../../src/ui/theme.css'
@@ -265,29 +266,48 @@ const states: Record<string, () => Promise<Session>> = {
       },
     ]),
   ),
-  'disk-full': () => open({ ...three, failure: new FlotillaError('NOSPACE', 'The quota has been exceeded.') }),
-  'storage-lost': () =>
-    open({ ...three, failure: new FlotillaError('STORAGE_UNAVAILABLE', 'The database was closed.') }),
+  'disk-full': () =>
+    open(
+      replica(
+        { quorum: false, leader: 0 },
+        { interruption: new FlotillaError('NOSPACE', 'The quota has been exceeded.') },
+      ),
+    ),
+  'storage-away': () =>
+    open(
+      replica(
+        { quorum: false, leader: 0 },
+        { interruption: new FlotillaError('STORAGE_UNAVAILABLE', 'The disk failed.') },
+      ),
+    ),
+  'disk-full-at-start': () => failed('NOSPACE', 'The quota has been exceeded.'),
+  'damaged-and-replaced': () =>
+    open(three, ({ desk }) => desk.tell(damageNotice({ rescuedWrites: 2, lostWrites: true }))),
+  evicted: () => open({ ...three, failure: new FlotillaError('EVICTED', 'The database was deleted.') }),
   removed: () => open({ ...three, failure: new FlotillaError('REMOVED', '') }),
   'log-damaged': () => failed('CORRUPT', 'Record 17 does not match its checksum.'),
 }
 
+declare global {
+  interface Window {
+    /** Shows another state in place of this one: much faster than loading the page anew. */
+    showState?: (name: string) => Promise<void>
+  }
+}
+
 const target = document.querySelector('#app')
 if (!target) throw new Error('The page has no #app.')
-const name = new URLSearchParams(location.search).get('state')
-const make = name === null ? undefined : states[name]
-if (make) {
+let shown: ReturnType<typeof mount> | null = null
+
+async function show(name: string): Promise<void> {
+  const make = states[name]
+  if (!target || !make) throw new Error(`There is no state ${name}.`)
+  if (shown) await unmount(shown)
+  target.replaceChildren()
   const session = writable<Session>({ kind: 'starting', how: 'open' })
-  make().then(async state => {
-    session.set(state)
-    await tick()
-    if (name?.startsWith('inspector-')) document.querySelector<HTMLElement>('[data-inspect]')?.click()
-    await tick()
-    document.body.dataset.shown = ''
-  })
   const nothing = () => {}
   const newerReady = readable(name === 'new-version')
-  mount(App, {
+  shown = mount(App, {
     target,
     props: {
       session,
@@ -299,7 +319,17 @@ if (make) {
       onReload: nothing,
     },
   })
-} else {
+  session.set(await make())
+  await tick()
+  if (name.startsWith('inspector-')) document.querySelector<HTMLElement>('[data-inspect]')?.click()
+  await tick()
+  document.body.dataset.shown = ''
+}
+
+window.showState = show
+const name = new URLSearchParams(location.search).get('state')
+if (name !== null) show(name)
+else {
   const list = document.createElement('ul')
   for (const state of Object.keys(states)) {
     const entry = document.createElement('a')
