@@ -148,7 +148,8 @@ function run(running: Running): Database {
     if (supervisor.host === null) throw stopped()
     return supervisor.host
   }
-  const stopped = () => connection.failure ?? new FlotillaError('STOPPED', 'The database was closed.')
+  const stopped = () =>
+    connection.failure ?? connection.interruption ?? new FlotillaError('STOPPED', 'The database was closed.')
 
   const ended = new Promise<never>((_, reject) => {
     page.signal.addEventListener('abort', () => reject(stopped()))
