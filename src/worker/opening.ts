@@ -2,7 +2,7 @@ import type { MemberId } from '../raft/types.ts'
 import { emptyState, foundingWrite, inspectData } from '../replica/founding.ts'
 import { WalError, type WalWrite } from '../replica/types.ts'
 import { BackupError, readBackup } from '../wal/backup-file.ts'
-import { createWal, listMembers, openWal } from '../wal/idb-wal.ts'
+import { createWal, type IdbWal, listMembers, openWal } from '../wal/idb-wal.ts'
 import { HostFailure } from './failure.ts'
 import { HostedMember } from './hosted-member.ts'
 import { awaitLock, claim, claimReleased, type Identity, newMemberId } from './identity.ts'
@@ -85,9 +85,12 @@ export async function resume(
   { clusterId, membership }: Belonging,
   identity: Identity,
 ): Promise<HostedMember | 'damaged'> {
+  let wal: IdbWal | null = null
   try {
-    return new HostedMember(identity, await openWal({ clusterId, member: identity.member }), membership)
+    wal = await openWal({ clusterId, member: identity.member })
+    return new HostedMember(identity, wal, membership)
   } catch (error) {
+    await wal?.close()
     if (error instanceof WalError && error.code === 'CORRUPT') return 'damaged'
     identity.release()
     throw error

@@ -197,19 +197,20 @@ export class Orphans {
    * needed; see `MembershipDriver.isForgotten`. One that was never let in is needed by nobody.
    */
   #retire(member: HostedMember): void {
-    if (member.isBlank) {
-      this.#inherited.set(member, this.#takeOverOutbox(member))
-      this.#bury(member)
+    const isHosted = this.#household.has(member.id)
+    if (!member.isBlank) {
+      this.#retiring.set(member, retiringTicksMax)
+      if (!isHosted) this.#takeIn(member)
       return
     }
-    this.#retiring.set(member, retiringTicksMax)
-    if (!this.#household.has(member.id)) this.#takeIn(member)
+    if (isHosted) this.#household.moveOut(member)
+    else this.#inherited.set(member, this.#takeOverOutbox(member))
+    void this.#bury(member)
   }
 
   #giveUp(member: HostedMember): void {
     this.#givenUp.add(member.id)
-    this.#moveOut(member)
-    member.close().catch(() => {})
+    this.#letGo(member)
     void this.#search()
   }
 
@@ -229,8 +230,7 @@ export class Orphans {
         this.#retire(member)
         continue
       }
-      this.#moveOut(member)
-      member.close().catch(() => {})
+      this.#letGo(member)
       this.#household.onEvent(member.id, { kind: 'released' })
     }
   }
@@ -238,12 +238,18 @@ export class Orphans {
   /** The cluster has removed it. */
   removed(member: HostedMember): void {
     this.#moveOut(member)
-    this.#bury(member)
+    void this.#bury(member)
   }
 
   /** A log that fails is let go of, name and all: an orphan that cannot go on is no worse than one nobody adopted. */
   failed(member: HostedMember): void {
+    this.#letGo(member)
+  }
+
+  /** Its log stays, for whoever opens it next. */
+  #letGo(member: HostedMember): void {
     this.#moveOut(member)
+    this.#inherited.delete(member)
     member.close().catch(() => {})
   }
 
