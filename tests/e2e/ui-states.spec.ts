@@ -19,7 +19,7 @@ for (const [device, { narrowest, ...size }] of Object.entries(devices)) {
       expect(states.length).toBeGreaterThan(20)
       for (const state of states) {
         await page.setViewportSize(size)
-        await page.goto(`${pageUrl('ui-states')}?state=${state}`)
+        await page.evaluate(state => window.showState?.(state), state)
         await page.locator('body[data-shown]').waitFor()
         await page.screenshot({ path: info.outputPath(`${state}.png`), animations: 'disabled' })
         await page.setViewportSize({ ...size, width: narrowest })
