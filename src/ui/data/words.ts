@@ -106,16 +106,14 @@ export function agoWords(at: number, now: number): string {
   return minutes < 24 * 60 ? `at ${clock.format(at)}` : `${Math.round(minutes / (24 * 60))} days ago`
 }
 
-/** `fleet-autumn-release-2026-11-21.flotilla` */
+/** `the-autumn-release-2026-11-21.flotilla` */
 export function copyName(title: string | null, at: Date): string {
-  const words =
-    (title ?? '')
-      .normalize('NFKD')
-      .toLowerCase()
-      .match(/[\p{L}\p{N}]+/gu) ?? []
-  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(part => String(part).padStart(2, '0')).join('-')
-  return `${[...(words.length > 0 ? words : ['board']), day].join('-').slice(-80)}.flotilla`
+  const words = title?.toLowerCase().match(/[\p{L}\p{M}\p{N}]+/gu) ?? ['board']
+  const day = [at.getFullYear(), at.getMonth() + 1, at.getDate()].map(part => String(part).padStart(2, '0'))
+  return `${Array.from(words.join('-')).slice(0, titleLettersMax).join('')}-${day.join('-')}.flotilla`
 }
+
+const titleLettersMax = 60
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : ''

@@ -15,6 +15,8 @@ beforeAll(async () => {
   await mkdir(join(app, 'assets'), { recursive: true })
   await writeFile(join(app, 'index.html'), '<!doctype html>the page')
   await writeFile(join(app, 'assets', 'index-Abc123.js'), 'export {}')
+  await writeFile(join(app, 'service-worker.js'), 'the service worker')
+  await writeFile(join(app, 'manifest.webmanifest'), '{}')
   await writeFile(join(directory, 'secret.txt'), 'not yours')
   server = await startServer({ port: 0, host: '127.0.0.1', staticDir: app })
 })
@@ -48,6 +50,14 @@ test('the page comes isolated and is asked for anew every time', async () => {
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-embedder-policy': 'require-corp',
   })
+})
+
+test('the service worker and the manifest have names that stay, so they are asked for anew every time', async () => {
+  const worker = await get('/service-worker.js')
+  expect(worker.body).toBe('the service worker')
+  expect(worker.headers).toMatchObject({ 'content-type': 'text/javascript', 'cache-control': 'no-cache' })
+  const manifest = await get('/manifest.webmanifest')
+  expect(manifest.headers).toMatchObject({ 'content-type': 'application/manifest+json', 'cache-control': 'no-cache' })
 })
 
 test('hashed assets are kept for good', async () => {
