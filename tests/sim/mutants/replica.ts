@@ -1,4 +1,5 @@
 import { Applied } from '../../../src/replica/applied.ts'
+import { Chronicle } from '../../../src/replica/events.ts'
 import { LeaseClock } from '../../../src/replica/lease-clock.ts'
 import { PendingReads } from '../../../src/replica/reads.ts'
 import { Replica } from '../../../src/replica/replica.ts'
@@ -41,6 +42,32 @@ export const replicaMutants: readonly Mutant[] = [
         ),
       )
     },
+  },
+  {
+    name: 'that a member is removed is not told',
+    install: () =>
+      replaceMethod(
+        Chronicle.prototype,
+        'changed',
+        original =>
+          function (this: Chronicle, index, states, proposed) {
+            if (proposed.changes.every(({ type }) => type !== 'removeMember')) {
+              original.call(this, index, states, proposed)
+            }
+          },
+      ),
+  },
+  {
+    name: 'that nobody leads any more is not told',
+    install: () =>
+      replaceMethod(
+        Chronicle.prototype,
+        'leads',
+        original =>
+          function (this: Chronicle, leader, term) {
+            if (leader !== 0) original.call(this, leader, term)
+          },
+      ),
   },
   {
     name: 'a snapshot brings no configuration along',

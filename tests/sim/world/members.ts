@@ -3,6 +3,7 @@ import { type Input, type Output, type PeerMessage, WalError, type WalWrite } fr
 import type { SimulationConfig } from '../config.ts'
 import { describeTurn } from '../describe.ts'
 import { Bounds } from '../judges/bounds.ts'
+import { Chronicles } from '../judges/chronicles.ts'
 import type { Checks } from '../judges/checks.ts'
 import type { Mutant } from '../mutants/mutants.ts'
 import type { Random } from '../random.ts'
@@ -38,6 +39,7 @@ export class Members {
   readonly #members = new Map<MemberId, SimulatedMember>()
   readonly #losses = new Losses()
   readonly #bounds: Bounds
+  readonly #chronicles = new Chronicles()
   /** Those whose logs are not to be relied on any more. */
   readonly #losable = new Set<MemberId>()
   #created = 0
@@ -66,6 +68,7 @@ export class Members {
       stored: (member, state) => checks.stored(member.id, state),
       started: (member, recovered) => {
         this.#bounds.started(member.id)
+        this.#chronicles.started(member.id)
         checks.started(member.id, recovered)
       },
       persisted: (member, write) => {
@@ -171,6 +174,7 @@ export class Members {
     const { replica } = member
     if (replica === null) return
     this.#checks.turned(member.id, replica.position, replica.configuration, replica.stateHash)
+    this.#chronicles.turned(member.id, replica, outputs)
     if (inputs.some(({ kind }) => kind === 'resume')) this.#checks.resumed(member.id, replica.position)
     this.#bounds.turned(member.id, replica.position, inputs, outputs, () => replica.load())
     this.#owner.turned(member)
