@@ -108,7 +108,9 @@ describe('of several logs', () => {
   })
 })
 
-test('whoever is left of three, however they were cut off, has every write that it was told of', () => {
+test('whoever is left of three, however they were cut off, has every write that it was told of', {
+  timeout: 60_000,
+}, () => {
   const step = fc.oneof(
     { weight: 8, arbitrary: fc.record({ do: fc.constant('write' as const), at: fc.integer({ min: 1, max: 3 }) }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('isolate' as const), at: fc.integer({ min: 1, max: 3 }) }) },
@@ -145,6 +147,6 @@ test('whoever is left of three, however they were cut off, has every write that 
       for (const key of acknowledged) expect(versions.get(key)).toBe(1)
       expect([...versions.values()].every(version => version === 1)).toBe(true)
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
 })
