@@ -8,6 +8,11 @@ declare global {
   }
 }
 
+/** Milliseconds, where there is more to be done than usual. */
+export interface Patience {
+  readonly timeout?: number
+}
+
 /** One tab with the board open, driven as a person would, or through the console handle where a test is about the store. */
 export class BoardTab {
   readonly page: Page
@@ -17,10 +22,10 @@ export class BoardTab {
   }
 
   /** Opens the app in a new tab: without an invite it founds a board or resumes the last one. Resolves when it can write. */
-  static async open(context: BrowserContext, url: string): Promise<BoardTab> {
+  static async open(context: BrowserContext, url: string, options: Patience = {}): Promise<BoardTab> {
     const tab = new BoardTab(await context.newPage())
     await tab.page.goto(url)
-    await tab.ready()
+    await tab.ready(options)
     return tab
   }
 
@@ -36,8 +41,7 @@ export class BoardTab {
     return new BoardTab(page)
   }
 
-  /** `timeout`, in milliseconds, where more is to be done than usual. */
-  async ready(options: { readonly timeout?: number } = {}): Promise<void> {
+  async ready(options: Patience = {}): Promise<void> {
     await expect(this.cluster).toHaveAttribute('data-quorum', 'reached', options)
     await expect(this.list('To do')).toBeVisible()
   }
@@ -79,14 +83,16 @@ export class BoardTab {
   }
 
   /** Waits until this tab sees so many members linked to it (itself among them), so many of them voters. */
-  async sees(members: number, voters: number): Promise<void> {
+  async sees(members: number, voters: number, options: Patience = {}): Promise<void> {
     await expect
-      .poll(() =>
-        this.page.evaluate(() => {
-          const { replica } = db().status()
-          const connected = replica.members.filter(({ connected }) => connected)
-          return { members: connected.length, voters: connected.filter(({ state }) => state === 'voter').length }
-        }),
+      .poll(
+        () =>
+          this.page.evaluate(() => {
+            const { replica } = db().status()
+            const connected = replica.members.filter(({ connected }) => connected)
+            return { members: connected.length, voters: connected.filter(({ state }) => state === 'voter').length }
+          }),
+        options,
       )
       .toEqual({ members, voters })
   }

@@ -17,7 +17,7 @@ type Moment = (typeof moments)[number]
 const heavyBytes = 64 * 1024
 const tabsOpened = 3
 /** There may be several logs to be read, of a browser that had no time to tidy up. */
-const openMsMax = 30_000
+const openMsMax = 60_000
 
 test.describe('SIGKILL of the whole browser, again and again on one profile', () => {
   test.setTimeout(120_000 + rounds * 30_000)
@@ -84,11 +84,11 @@ class Life {
     const tabs = [await this.open(browser)]
     await this.#forgetHeavy(tabs)
     while (tabs.length < tabsOpened) {
-      const tab = await BoardTab.open(browser.context, this.#url)
+      const tab = await BoardTab.open(browser.context, this.#url, { timeout: openMsMax })
       await this.voices.listen(tab)
       tabs.push(tab)
     }
-    for (const tab of tabs) await tab.sees(tabsOpened, tabsOpened)
+    for (const tab of tabs) await tab.sees(tabsOpened, tabsOpened, { timeout: openMsMax })
     await this.voices.checkLocks(tabs)
     const before = this.ledger.entries.length
     const written = (prefix: string) =>
