@@ -49,12 +49,13 @@ const used = {
   comlink: `import { expose, wrap } from 'comlink'; globalThis.keep = [expose, wrap]`,
   'sorted-btree': `import { EmptyBTree } from 'sorted-btree'; globalThis.keep = EmptyBTree`,
   uqr: `import { encode } from 'uqr'; globalThis.keep = encode`,
+  'workbox-precaching, workbox-routing': `import { PrecacheController, PrecacheRoute } from 'workbox-precaching'; import { registerRoute } from 'workbox-routing'; globalThis.keep = [PrecacheController, PrecacheRoute, registerRoute]`,
   svelte: `import { mount, unmount } from 'svelte'; globalThis.keep = [mount, unmount]`,
 }
 
 const measured = { 'client with its worker': clientCode, ...used }
 if (process.argv[1] === new URL(import.meta.url).pathname) {
   for (const [name, code] of Object.entries(measured)) {
-    console.log(`${name.padEnd(24)} ${((await gzippedBytes(code)) / 1024).toFixed(1).padStart(6)} KiB gzip`)
+    console.log(`${name.padEnd(36)} ${((await gzippedBytes(code)) / 1024).toFixed(1).padStart(6)} KiB gzip`)
   }
 }
