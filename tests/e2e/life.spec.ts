@@ -1,7 +1,11 @@
+import type { Database } from '../../src/client/flotilla.ts'
 import { BoardTab, installHandle, leaderFirst, openThree } from './board.ts'
 import { expect, test } from './fixtures.ts'
 
-test('a page blocked for 4 s keeps its leadership and holds up nobody', async ({ context, server }) => {
+/** Runs in the page: put there by `installHandle`. */
+declare function db(): Database
+
+test('a page blocked for 10 s keeps its leadership and holds up nobody', async ({ context, server }) => {
   await installHandle(context)
   const [leader, follower] = await leaderFirst(await openThree(context, server.url))
   if (leader === undefined || follower === undefined) throw new Error('three tabs were opened')
@@ -10,7 +14,7 @@ test('a page blocked for 4 s keeps its leadership and holds up nobody', async ({
   let blocked = true
   const block = leader.page
     .evaluate(() => {
-      const end = performance.now() + 4_000
+      const end = performance.now() + 10_000
       while (performance.now() < end);
     })
     .then(() => {
@@ -24,6 +28,60 @@ test('a page blocked for 4 s keeps its leadership and holds up nobody', async ({
     expect(await tab.term()).toBe(term)
     expect(await tab.keys('while-blocked/')).toHaveLength(25)
   }
+})
+
+test('in Firefox, too, a tab that is navigated away from comes back as the same member', async ({
+  launchFirefox,
+  server,
+}) => {
+  // Its tabs take most of the usual minute to open on two busy cores.
+  test.slow()
+  const { context } = await launchFirefox()
+  await installHandle(context)
+  const stays = await BoardTab.open(context, server.url)
+  const away = await BoardTab.open(context, stays.url)
+  await away.sees(2, 1)
+  const member = await away.member()
+  await away.page.goto('about:blank')
+  await stays.put('key', 'while away')
+  await away.page.goBack()
+  await away.ready()
+  expect(await away.member()).toBe(member)
+  expect(await away.get('key')).toBe('while away')
+})
+
+test('in Firefox, too, a leader whose worker stands still for 4 s is replaced, and gives no stale read when it wakes', async ({
+  launchFirefox,
+  server,
+}) => {
+  // Its tabs take most of the usual minute to open on two busy cores.
+  test.slow()
+  const { context } = await launchFirefox()
+  await installHandle(context)
+  const [asleep, awake] = await leaderFirst(await openThree(context, server.url))
+  if (asleep === undefined || awake === undefined) throw new Error('three tabs were opened')
+  const member = await asleep.member()
+  await awake.put('key', 'before')
+  const woken = asleep.page.evaluate(async () => {
+    const frozen = db().faults.freeze(4_000)
+    // Asked for while the worker stands still, so that it is among the first things that it finds.
+    const read = db().get('key')
+    await frozen
+    return (await read)?.value
+  })
+  await expect.poll(() => awake.leader()).not.toBe(member)
+  await awake.put('key', 'while asleep')
+  expect(await woken).toBe('while asleep')
+  const woke = () => {
+    let asleepMs = 0
+    db().events.subscribe(events => {
+      for (const event of events) if (event.kind === 'woke') asleepMs = event.asleepMs
+    })()
+    return asleepMs
+  }
+  await expect.poll(() => asleep.page.evaluate(woke)).toBeGreaterThan(3_000)
+  expect(await asleep.member()).toBe(member)
+  await asleep.sees(3, 3)
 })
 
 test('a duplicated tab becomes a second member', async ({ context, server }) => {
