@@ -112,7 +112,7 @@ export function inventedSource(status: DatabaseStatus, past: Past = {}): Inspect
       stepDown: async () => true,
       disconnect: () => {},
       connect: () => {},
-      freeze: ms => new Promise(resolve => setTimeout(resolve, ms)),
+      freeze: () => new Promise(() => {}),
       killWorker: () => {},
     },
   }
