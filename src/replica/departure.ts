@@ -33,6 +33,8 @@ export class Departure {
   #ledIn: Term | null = null
   /** The owner was told that, as far as is known here, nothing depends on this member. It goes on saying so until it is stopped. */
   #announced = false
+  /** The others were told that it leaves, and not yet that it does not. */
+  #isToRetract = false
 
   constructor(raft: RawNode, membership: MembershipDriver, roster: Roster, self: MemberId, options: MembershipOptions) {
     this.#raft = raft
@@ -49,14 +51,12 @@ export class Departure {
     this.#membership.leave(this.#self, fate)
   }
 
-  /**
-   * Nothing is said to the others: a leave that is not repeated is soon forgotten. Leadership that is on its way to another
-   * may still arrive there.
-   */
+  /** Leadership that is on its way to another may still arrive there. */
   stay(): void {
     if (this.#phase.phase === 'staying') return
     this.#phase = { phase: 'staying' }
     this.#announced = false
+    this.#isToRetract = true
     this.#membership.stay(this.#self)
   }
 
@@ -68,7 +68,10 @@ export class Departure {
   /** Takes the next step if there is one. Returns true if raft has something to do for it. */
   pursue(confState: ConfState, now: number, out: Output[]): boolean {
     const phase = this.#phase
-    if (phase.phase !== 'leaving') return false
+    if (phase.phase !== 'leaving') {
+      if (this.#isToRetract) this.#retract(out)
+      return false
+    }
     const { voters, votersOutgoing } = confState
     const hasVote = voters.includes(this.#self) || votersOutgoing.includes(this.#self)
     // A leader that gave its own vote away is the first to know that it has; whoever got it has to know, too.
@@ -102,6 +105,13 @@ export class Departure {
   #tellEveryone(fate: 'demote' | 'remove', out: Output[]): void {
     for (const to of this.#roster.connected)
       out.push({ kind: 'send', to, message: { kind: 'leave', member: this.#self, fate } })
+  }
+
+  /** Or nobody would hand anything to it before they have forgotten that it was leaving. */
+  #retract(out: Output[]): void {
+    this.#isToRetract = false
+    for (const to of this.#roster.connected)
+      out.push({ kind: 'send', to, message: { kind: 'join', member: this.#self } })
   }
 
   #announce(out: Output[]): void {

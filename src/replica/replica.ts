@@ -251,6 +251,7 @@ export class Replica {
         stepReceived(this.#raft, message.message)
         return
       case 'join':
+        this.#membership.returned(message.member)
         if (this.#raft.role === 'leader') this.#membership.join(message.member)
         else this.#passOn(from, message)
         return

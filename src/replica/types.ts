@@ -37,7 +37,7 @@ export type ClientRequest =
 /** What members say to each other. */
 export type PeerMessage =
   | { readonly kind: 'raft'; readonly message: Message }
-  /** A stranger asks to be added as a learner. Sent to any member; passed on to the leader. */
+  /** A stranger asks to be added as a learner, or a member stays that was leaving. Sent to any member; passed on to the leader. */
   | { readonly kind: 'join'; readonly member: MemberId }
   /**
    * A member is going away and wants to be rid of its vote: `demote` keeps it as a learner (a tab that may come back),

@@ -111,6 +111,17 @@ describe('a member that stays after all', () => {
     cluster.until('it votes', () => cluster.voters().length === 3, 4 * cluster.options.membership.liveTicks)
   })
 
+  test('is told of at once, so that who goes next can hand over to it', () => {
+    const cluster = TestCluster.of(2)
+    const { leader: stayed } = cluster
+    const other = 3 - stayed
+    cluster.input(stayed, { kind: 'leave', fate: 'demote' })
+    expect(cluster.leader).toBe(other)
+    cluster.input(stayed, { kind: 'stay' })
+    cluster.input(other, { kind: 'leave', fate: 'demote' })
+    expect([cluster.leader, cluster.voters(stayed)]).toEqual([stayed, [stayed]])
+  })
+
   test('follows whoever it handed leadership to, and can lead again', () => {
     const cluster = TestCluster.of(3)
     const { leader: stayed } = cluster
