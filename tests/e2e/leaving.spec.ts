@@ -163,7 +163,7 @@ test.describe('the renderer of a leader', () => {
 
       const adoptedMs = Math.min(...witnesses.map(witness => witness?.adoptedAt ?? Number.POSITIVE_INFINITY)) - freeAt
       const writtenMs = Math.max(...witnesses.map(witness => pauseAfter(freeAt, witness?.acknowledgedAt ?? [])))
-      const usualMs = Math.max(...witnesses.map(witness => longestPause(freeAt, witness?.acknowledgedAt ?? [])))
+      const usualMs = Math.max(...witnesses.map(witness => pauseBefore(freeAt, witness?.acknowledgedAt ?? [])))
       const figures =
         `adopted after ${adoptedMs.toFixed(0)} ms, longest wait for a write ${writtenMs.toFixed(0)} ms; ` +
         `before, it was ${usualMs.toFixed(0)} ms`
@@ -179,43 +179,23 @@ test.describe('the renderer of a leader', () => {
   }
 })
 
-/** Between two acknowledgements before `at`. */
-function longestPause(at: number, acknowledgedAt: readonly number[]): number {
-  const before = acknowledgedAt.filter(time => time < at)
-  return Math.max(...before.slice(1).map((time, i) => time - (before[i] ?? time)))
-}
-
-function report(what: string): void {
-  console.log(`${what} (load ${loadavg()[0]?.toFixed(1)})`)
-}
-
 /** How long after `at` there was no acknowledgement, at the longest. */
 function pauseAfter(at: number, acknowledgedAt: readonly number[]): number {
   const after = acknowledgedAt.filter(time => time > at)
-  if (after.length === 0) return Number.POSITIVE_INFINITY
-  return longestPause(Number.POSITIVE_INFINITY, [at, ...after])
+  return after.length === 0 ? Number.POSITIVE_INFINITY : longestPause([at, ...after])
 }
 
-/** Between two acknowledgements before `at`. */
-function longestPause(at: number, acknowledgedAt: readonly number[]): number {
-  const before = acknowledgedAt.filter(time => time < at)
-  return Math.max(...before.slice(1).map((time, i) => time - (before[i] ?? time)))
+/** The same until `at`. */
+function pauseBefore(at: number, acknowledgedAt: readonly number[]): number {
+  return longestPause(acknowledgedAt.filter(time => time < at))
+}
+
+function longestPause(times: readonly number[]): number {
+  return Math.max(...times.slice(1).map((time, i) => time - (times[i] ?? time)))
 }
 
 function report(what: string): void {
   console.log(`${what} (load ${loadavg()[0]?.toFixed(1)})`)
-}
-
-/** From `at` to the end of the longest pause that ended after it. */
-function pauseAfter(at: number, acknowledgedAt: readonly number[]): number {
-  let last = at
-  let longest = { pause: 0, end: Number.POSITIVE_INFINITY }
-  for (const next of acknowledgedAt) {
-    if (next <= at) continue
-    if (next - last > longest.pause) longest = { pause: next - last, end: next }
-    last = next
-  }
-  return longest.end - at
 }
 
 /** The functions below run in the page. */
