@@ -133,20 +133,23 @@ describe('the picture', () => {
         const members = Array.from({ length: count }, (_, member) => ({ member, votes: member < voters }))
         const { seats, height } = arrange(members, width)
         expect(new Set(seats.map(({ member }) => member)).size).toBe(count)
-        for (const [index, a] of seats.entries()) {
+        const wrong = seats.filter((a, index) => {
           const size = seatSizes[a.caption]
-          expect(Math.abs(a.x - width / 2)).toBeLessThanOrEqual((width - size.width) / 2 + 1e-6)
-          expect(Math.abs(a.y - height / 2)).toBeLessThanOrEqual((height - size.height) / 2 + 1e-6)
-          for (const b of seats.slice(index + 1)) {
+          const sticksOut =
+            Math.abs(a.x - width / 2) > (width - size.width) / 2 + 1e-6 ||
+            Math.abs(a.y - height / 2) > (height - size.height) / 2 + 1e-6
+          const covered = seats.slice(index + 1).some(b => {
             const other = seatSizes[b.caption]
-            const apart =
-              Math.abs(a.x - b.x) >= (size.width + other.width) / 2 ||
-              Math.abs(a.y - b.y) >= (size.height + other.height) / 2
-            expect(apart).toBe(true)
-          }
-        }
+            return (
+              Math.abs(a.x - b.x) < (size.width + other.width) / 2 &&
+              Math.abs(a.y - b.y) < (size.height + other.height) / 2
+            )
+          })
+          return sticksOut || covered
+        })
+        expect(wrong).toEqual([])
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     )
   })
 
