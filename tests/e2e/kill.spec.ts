@@ -175,7 +175,7 @@ async function explain(page: Page, error: unknown): Promise<never> {
         const request = indexedDB.open(name)
         request.onsuccess = () => resolve('opens')
         request.onerror = () => resolve(`${request.error}`)
-        setTimeout(resolve, 5_000, 'does not answer')
+        setTimeout(() => resolve('does not answer'), 5_000)
       })
       told.push(`${name}: ${how}, ${Math.round(performance.now() - began)} ms`)
     }
