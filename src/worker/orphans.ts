@@ -95,13 +95,15 @@ export class Orphans {
    */
   async #orphaned(identity: Identity): Promise<void> {
     const { member } = identity
-    const isVoter = this.#votersKnown()?.has(member) ?? true
+    const mayVote = () => this.#votersKnown()?.has(member) ?? true
     const isStranger = this.#isInformed && !isListed(this.#household.primary.replica.configuration, member)
-    if (!this.#stopped && isVoter && this.#lent.size < orphansHostedMax) {
+    if (!this.#stopped && mayVote() && this.#lent.size < orphansHostedMax) {
       // Before its log is open: if it led, the others have waited long enough.
       this.#household.push(this.#household.primary, { kind: 'peerEnded', member })
       const opened = await this.#open(identity)
-      if (opened !== null) this.lend(opened)
+      // Of a tab that was closed in good order the last news may have come meanwhile.
+      if (opened !== null && !mayVote()) opened.close().catch(() => {})
+      else if (opened !== null) this.lend(opened)
     } else if (!this.#stopped && isStranger && this.#retiring.size < retiringMax) {
       const opened = await this.#open(identity)
       if (opened !== null) this.#retire(opened)
