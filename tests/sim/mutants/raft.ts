@@ -225,35 +225,6 @@ export const raftMutants: readonly Mutant[] = [
       ),
   },
   {
-    name: 'a snapshot that comes late replaces a log that has more',
-    install: () => {
-      let isSnapshot = false
-      return all(
-        replaceMethod(
-          Raft.prototype,
-          'step',
-          original =>
-            function (this: Raft, message) {
-              isSnapshot = message.type === 'MsgSnap'
-              try {
-                return original.call(this, message)
-              } finally {
-                isSnapshot = false
-              }
-            },
-        ),
-        replaceMethod(
-          RaftLog.prototype,
-          'matchTerm',
-          original =>
-            function (this: RaftLog, index, term) {
-              return !isSnapshot && original.call(this, index, term)
-            },
-        ),
-      )
-    },
-  },
-  {
     name: 'what was replaced while it was written counts as durable',
     install: () =>
       all(
