@@ -90,6 +90,15 @@ export const linksClock: LinksClock = {
   },
 }
 
+/** True as soon as a condition holds, which is looked at once a tick; false if it has not for `msMax`. */
+export async function comesTrue(condition: () => boolean, msMax: number): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < msMax; waitedMs += tickMs) {
+    await new Promise(resolve => setTimeout(resolve, tickMs))
+    if (condition()) return true
+  }
+  return false
+}
+
 export function epochNowMs(): EpochMs {
   return performance.timeOrigin + performance.now()
 }

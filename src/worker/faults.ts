@@ -1,6 +1,6 @@
 import type { MemberId } from '../raft/types.ts'
 import type { Input, ReplicaStatus } from '../replica/types.ts'
-import { tickMs } from './clock.ts'
+import { comesTrue } from './clock.ts'
 import type { HostedMember } from './hosted-member.ts'
 
 /** Raft gives a handover up after an election timeout of at most two seconds; then nothing will come of it. */
@@ -15,13 +15,11 @@ export async function stepDown(member: HostedMember, push: (input: Input) => voi
   const to = successorOf(before)
   if (to === null) return false
   push({ kind: 'transfer', to })
-  for (let waitedMs = 0; waitedMs < stepDownMsMax; waitedMs += tickMs) {
-    await new Promise(resolve => setTimeout(resolve, tickMs))
+  return comesTrue(() => {
     const { role, term } = member.replica.status()
     // It may have been elected anew since: then it did step down.
-    if (role !== 'leader' || term !== before.term) return true
-  }
-  return false
+    return role !== 'leader' || term !== before.term
+  }, stepDownMsMax)
 }
 
 /** Who needs least to take over: a voter in reach that has as much of the log as any. */

@@ -1,6 +1,6 @@
 import type { MemberId } from '../raft/types.ts'
 import type { Input, ReplicaStatus } from '../replica/types.ts'
-import { tickMs } from './clock.ts'
+import { comesTrue } from './clock.ts'
 import { HostFailure } from './failure.ts'
 import type { HostedMember } from './hosted-member.ts'
 
@@ -27,10 +27,7 @@ export function unremoved(): HostFailure {
 export async function removeFromCluster(member: HostedMember, push: (input: Input) => void): Promise<boolean> {
   member.removal = 'asked'
   push({ kind: 'leave', fate: 'remove' })
-  for (let waitedMs = 0; waitedMs < removalMsMax; waitedMs += tickMs) {
-    await new Promise(resolve => setTimeout(resolve, tickMs))
-    if (isRemoved(member)) return true
-  }
+  if (await comesTrue(() => isRemoved(member), removalMsMax)) return true
   member.removal = 'none'
   push({ kind: 'stay' })
   return false
