@@ -163,10 +163,10 @@ function isSoundSnapshot({ metadata: { index, term, confState } }: Snapshot): bo
 
 /** A configuration that membership changes can lead to. */
 function isSoundConfState({ voters, votersOutgoing, learners, learnersNext, autoLeave }: ConfState): boolean {
-  const incoming = membersOf(voters)
-  const outgoing = membersOf(votersOutgoing)
-  const listening = membersOf(learners)
-  const next = membersOf(learnersNext)
+  const incoming = distinctMembers(voters)
+  const outgoing = distinctMembers(votersOutgoing)
+  const listening = distinctMembers(learners)
+  const next = distinctMembers(learnersNext)
   if (incoming === null || outgoing === null || listening === null || next === null || incoming.size === 0) return false
   for (const learner of listening) if (incoming.has(learner) || outgoing.has(learner)) return false
   for (const member of next) if (incoming.has(member) || !outgoing.has(member)) return false
@@ -174,7 +174,7 @@ function isSoundConfState({ voters, votersOutgoing, learners, learnersNext, auto
 }
 
 /** Null if they are no ids, or one is there twice. */
-function membersOf(list: readonly MemberId[]): ReadonlySet<MemberId> | null {
+function distinctMembers(list: readonly MemberId[]): ReadonlySet<MemberId> | null {
   const members = new Set(list)
   if (members.size !== list.length) return null
   for (const member of members) if (!isMember(member) || member === NONE) return null

@@ -3,7 +3,7 @@ import { hup } from './election.ts'
 import { restoreConfiguration } from './membership.ts'
 import { appendResponse, forwarded, newMessage } from './message.ts'
 import type { Raft, StepResult } from './raft.ts'
-import { type Message, NONE, type Snapshot } from './types.ts'
+import { type Message, membersOf, NONE, type Snapshot } from './types.ts'
 
 /** What a follower or learner does with a message of its own term. */
 export function stepFollower(raft: Raft, message: Message): StepResult {
@@ -130,8 +130,7 @@ function restoreSnapshot(raft: Raft, snapshot: Snapshot): boolean {
   const { id, log, logger } = raft
   const { index, term, confState } = snapshot.metadata
   if (index <= log.committed) return false
-  const members = [...confState.voters, ...confState.learners, ...confState.votersOutgoing]
-  if (!members.includes(id)) {
+  if (!membersOf(confState).has(id)) {
     logger?.warn(
       `${id} attempted to restore snapshot but it is not in the ConfState ${formatConfState(confState)}; should never happen`,
     )

@@ -54,6 +54,16 @@ export interface ConfState {
   readonly autoLeave: boolean
 }
 
+/** Everyone a configuration counts on: `learnersNext` are among the outgoing voters. */
+export function membersOf({ voters, votersOutgoing, learners }: ConfState): ReadonlySet<MemberId> {
+  return new Set([...voters, ...votersOutgoing, ...learners])
+}
+
+/** Whoever has a vote, in either half if the configuration is joint. */
+export function votersOf({ voters, votersOutgoing }: ConfState): ReadonlySet<MemberId> {
+  return new Set([...voters, ...votersOutgoing])
+}
+
 export interface SnapshotMetadata {
   readonly confState: ConfState
   readonly index: Index

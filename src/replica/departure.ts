@@ -1,6 +1,5 @@
 import type { RawNode } from '../raft/raw-node.ts'
-import type { ConfState, MemberId, Term } from '../raft/types.ts'
-import { NONE } from '../raft/types.ts'
+import { type ConfState, type MemberId, NONE, type Term, votersOf } from '../raft/types.ts'
 import { isLive, type MembershipView, successor } from './membership.ts'
 import type { MembershipDriver } from './membership-driver.ts'
 import type { MembershipOptions } from './options.ts'
@@ -72,8 +71,7 @@ export class Departure {
       if (this.#isToRetract) this.#retract(out)
       return false
     }
-    const { voters, votersOutgoing } = confState
-    const hasVote = voters.includes(this.#self) || votersOutgoing.includes(this.#self)
+    const hasVote = votersOf(confState).has(this.#self)
     // A leader that gave its own vote away is the first to know that it has; whoever got it has to know, too.
     const isSucceeded = this.#ledIn === null || this.#roster.isLedAfter(this.#ledIn)
     if (!hasVote && isSucceeded) this.#announce(out)

@@ -1,5 +1,5 @@
 import type { RawNode } from '../raft/raw-node.ts'
-import type { ConfState, Index, MemberId } from '../raft/types.ts'
+import { type ConfState, type Index, type MemberId, membersOf } from '../raft/types.ts'
 import { type Chronicle, encodeReasons } from './events.ts'
 import { type MembershipView, planMembership } from './membership.ts'
 import type { ReplicaOptions } from './options.ts'
@@ -105,7 +105,7 @@ export class MembershipDriver {
   drive(confState: ConfState, applied: number, now: number): boolean {
     if (!this.#due || this.#raft.role !== 'leader' || applied < this.#changeIndex) return false
     this.#due = false
-    const members = new Set([...confState.voters, ...confState.votersOutgoing, ...confState.learners])
+    const members = membersOf(confState)
     for (const member of members) this.#joining.delete(member)
     for (const member of [...this.#leaving.keys()]) if (!members.has(member)) this.stay(member)
     const { changes, withheld } = planMembership(this.view(confState, now), this.#options.membership)
@@ -130,8 +130,7 @@ export class MembershipDriver {
     durableCommit: Index,
   ): boolean {
     if (this.#raft.role !== 'leader' || applied < this.#raft.commit || durableCommit < this.#appliedChange) return false
-    const { voters, votersOutgoing, learners } = confState
-    if (voters.includes(member) || votersOutgoing.includes(member) || learners.includes(member)) return false
+    if (membersOf(confState).has(member)) return false
     return position.applied > 0 && position.applied <= applied
   }
 

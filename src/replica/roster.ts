@@ -1,4 +1,4 @@
-import type { ConfState, MemberId, Term } from '../raft/types.ts'
+import { type ConfState, type MemberId, membersOf, type Term, votersOf } from '../raft/types.ts'
 import type { MemberStatus, Position } from './types.ts'
 
 /** What this member knows of the others by hearing from them, apart from the log: who is linked, who spoke when. */
@@ -86,7 +86,7 @@ export class Roster {
 
   /** Forget members that are neither linked nor in the configuration, so that the maps stay as small as the cluster. */
   retain(confState: ConfState): void {
-    const members = new Set([...confState.voters, ...confState.votersOutgoing, ...confState.learners])
+    const members = membersOf(confState)
     for (const map of [this.#heardAt, this.#positions]) {
       for (const member of [...map.keys()]) {
         if (!members.has(member) && !this.#connected.has(member)) map.delete(member)
@@ -96,9 +96,8 @@ export class Roster {
   }
 
   table(confState: ConfState, own: Position): MemberStatus[] {
-    const voters = new Set([...confState.voters, ...confState.votersOutgoing])
-    const learners = confState.learners.filter(member => !voters.has(member))
-    return [...voters, ...learners]
+    const voters = votersOf(confState)
+    return [...membersOf(confState)]
       .sort((a, b) => a - b)
       .map(member => ({
         member,

@@ -1,5 +1,5 @@
 import type { RawNode } from '../raft/raw-node.ts'
-import type { MemberId, Snapshot, SnapshotMetadata, Term } from '../raft/types.ts'
+import { type MemberId, membersOf, type Snapshot, type SnapshotMetadata, type Term } from '../raft/types.ts'
 import { CHECKSUM_BYTES, Checksum, checksumIn } from '../store/snapshot-format.ts'
 import type { SnapshotAck, SnapshotChunk, SnapshotName } from './types.ts'
 
@@ -113,9 +113,8 @@ export class SnapshotReceiver {
   }
 
   /** Raft takes no snapshot of a configuration that this member is not in. */
-  #isWanted({ metadata: { confState }, bytes, offset, data }: SnapshotChunk): boolean {
-    const { member } = this.#port
-    const isMember = [confState.voters, confState.votersOutgoing, confState.learners].some(ids => ids.includes(member))
+  #isWanted({ metadata, bytes, offset, data }: SnapshotChunk): boolean {
+    const isMember = membersOf(metadata.confState).has(this.#port.member)
     if (!isMember || bytes <= CHECKSUM_BYTES || bytes > this.#options.snapshotBytesMax) return false
     return offset + data.length <= bytes
   }

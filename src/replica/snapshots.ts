@@ -1,6 +1,6 @@
 import { assert } from '../raft/assert.ts'
 import { StorageError } from '../raft/storage.ts'
-import type { Index, MemberId, Snapshot, SnapshotMetadata } from '../raft/types.ts'
+import { type Index, membersOf, type Snapshot, type SnapshotMetadata } from '../raft/types.ts'
 import type { SnapshotWriter } from '../store/snapshot.ts'
 
 /** Saves what the state was when it was made, in steps; see the store's. */
@@ -92,8 +92,9 @@ export class Snapshots {
     const newest = this.#newest
     const present = this.#source.position()
     if (newest === null || present === null) return false
-    const listed = new Set(membersOf(newest.metadata))
-    return newest.metadata.index >= this.#source.firstIndex() - 1 && membersOf(present).every(id => listed.has(id))
+    if (newest.metadata.index < this.#source.firstIndex() - 1) return false
+    const listed = membersOf(newest.metadata.confState)
+    return [...membersOf(present.confState)].every(member => listed.has(member))
   }
 
   #step(): void {
@@ -109,8 +110,4 @@ export class Snapshots {
     this.count += 1
     this.#made(this.#newest)
   }
-}
-
-function membersOf({ confState }: SnapshotMetadata): MemberId[] {
-  return [...confState.voters, ...confState.votersOutgoing, ...confState.learners]
 }

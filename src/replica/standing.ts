@@ -1,5 +1,5 @@
 import type { RawNode } from '../raft/raw-node.ts'
-import { type Index, type MemberId, NONE, type Role, type Term } from '../raft/types.ts'
+import { type Index, type MemberId, membersOf, NONE, type Role, type Term, votersOf } from '../raft/types.ts'
 import type { Applied } from './applied.ts'
 import type { Roster } from './roster.ts'
 import type { MemberState, Position, ReplicaStatus } from './types.ts'
@@ -51,9 +51,9 @@ export class Standing {
   }
 
   get state(): MemberState | 'joining' {
-    const { voters, votersOutgoing, learners } = this.#applied.confState
-    if (voters.includes(this.#self) || votersOutgoing.includes(this.#self)) return 'voter'
-    return learners.includes(this.#self) ? 'learner' : 'joining'
+    const { confState } = this.#applied
+    if (votersOf(confState).has(this.#self)) return 'voter'
+    return membersOf(confState).has(this.#self) ? 'learner' : 'joining'
   }
 
   status(now: number, pendingWrites: number): ReplicaStatus {

@@ -1,9 +1,8 @@
-import type { MemberId } from '../raft/types.ts'
+import { type MemberId, membersOf } from '../raft/types.ts'
 import { deleteWal } from '../wal/idb-wal.ts'
 import { rescueOutbox } from '../wal/rescue.ts'
 import type { Identity } from './identity.ts'
 import type { Household } from './orphans.ts'
-import { isListed } from './votes.ts'
 
 /** A word of leaving that is not repeated within two seconds is no longer believed. */
 const leaveAgainTicks = 20
@@ -46,7 +45,7 @@ export class Damaged {
     const { replica } = this.#household.primary
     const { leader } = replica.status()
     for (const [member, log] of this.#logs) {
-      if (isListed(replica.configuration, member))
+      if (membersOf(replica.configuration).has(member))
         this.#household.say(leader, { kind: 'leave', member, fate: 'remove' })
       else void this.#bury(log)
     }

@@ -1,4 +1,4 @@
-import type { ConfState, MemberId } from '../raft/types.ts'
+import { type ConfState, type MemberId, membersOf } from '../raft/types.ts'
 import type { Input, PeerMessage } from '../replica/types.ts'
 import { listMembers } from '../wal/idb-wal.ts'
 import { Damaged } from './damaged.ts'
@@ -7,7 +7,7 @@ import { claim, type Identity } from './identity.ts'
 import { type Belonging, orphansHostedMax, resume } from './opening.ts'
 import type { OutboxEntry, TabEvent } from './protocol.ts'
 import { Siblings } from './siblings.ts'
-import { isInformed, isListed, votersKnown } from './votes.ts'
+import { isInformed, votersKnown } from './votes.ts'
 
 /** Members that the cluster has removed and that this worker waits with until they are told so. One at a time would do. */
 export const retiringMax = 2
@@ -96,7 +96,7 @@ export class Orphans {
   async #orphaned(identity: Identity): Promise<void> {
     const { member } = identity
     const mayVote = () => this.#votersKnown()?.has(member) ?? true
-    const isStranger = this.#isInformed && !isListed(this.#household.primary.replica.configuration, member)
+    const isStranger = this.#isInformed && !this.#isListed(member)
     if (!this.#stopped && mayVote() && this.#lent.size < orphansHostedMax) {
       // Before its log is open: if it led, the others have waited long enough.
       this.#household.push(this.#household.primary, { kind: 'peerEnded', member })
@@ -180,10 +180,10 @@ export class Orphans {
     if (this.#searching) return
     this.#searching = true
     try {
-      const { belonging, primary, has } = this.#household
+      const { belonging, has } = this.#household
       for (const member of await listMembers(belonging.clusterId)) {
         if (this.#stopped || !this.#isInformed || this.#retiring.size >= retiringMax) return
-        if (has(member) || this.#givenUp.has(member) || isListed(primary.replica.configuration, member)) continue
+        if (has(member) || this.#givenUp.has(member) || this.#isListed(member)) continue
         const identity = this.#damaged.has(member) ? null : await claim(belonging.clusterId, member)
         if (identity !== null) await this.#orphaned(identity)
       }
@@ -227,7 +227,7 @@ export class Orphans {
     const voters = this.#votersKnown()
     for (const member of this.#lent) {
       if (voters?.has(member.id) || member.replica.status().commit > status.applied) continue
-      if (!isListed(this.#household.primary.replica.configuration, member.id)) {
+      if (!this.#isListed(member.id)) {
         this.#lent.delete(member)
         this.#retire(member)
         continue
@@ -276,7 +276,12 @@ export class Orphans {
 
   get #isInformed(): boolean {
     const { id, replica } = this.#household.primary
-    return replica.hasQuorum && isListed(replica.configuration, id)
+    return replica.hasQuorum && this.#isListed(id)
+  }
+
+  /** Whether the cluster counts on a member in any way, as far as is known here. */
+  #isListed(member: MemberId): boolean {
+    return membersOf(this.#household.primary.replica.configuration).has(member)
   }
 
   #votersKnown(): ReadonlySet<MemberId> | null {

@@ -1,4 +1,4 @@
-import type { ConfState, MemberId } from '../raft/types.ts'
+import type { MemberId } from '../raft/types.ts'
 import type { ReplicaStatus } from '../replica/types.ts'
 
 type Known = Pick<ReplicaStatus, 'state' | 'quorum' | 'members'>
@@ -18,9 +18,4 @@ export function votersKnown(primary: Known, lent: readonly Known[]): ReadonlySet
   const listed = asked.flatMap(({ members }) => members)
   if (listed.length === 0) return null
   return new Set(listed.filter(({ state }) => state === 'voter').map(({ member }) => member))
-}
-
-/** Whether a configuration counts on a member in any way. */
-export function isListed({ voters, votersOutgoing, learners, learnersNext }: ConfState, member: MemberId): boolean {
-  return [voters, votersOutgoing, learners, learnersNext].some(members => members.includes(member))
 }

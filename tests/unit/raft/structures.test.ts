@@ -7,7 +7,7 @@ import { Inflights } from '../../../src/raft/inflights.ts'
 import { RaftLog } from '../../../src/raft/log.ts'
 import { MemoryStorage } from '../../../src/raft/memory-storage.ts'
 import { MajorityQuorum } from '../../../src/raft/quorum.ts'
-import { type ConfChange, EMPTY_BYTES, type Entry } from '../../../src/raft/types.ts'
+import { type ConfChange, EMPTY_BYTES, type Entry, membersOf, votersOf } from '../../../src/raft/types.ts'
 import { Unstable } from '../../../src/raft/unstable.ts'
 import { bytes } from './network.ts'
 
@@ -96,6 +96,12 @@ test('a majority commits what more than half of it has', () => {
       expect(having(committed + 1)).toBeLessThanOrEqual(indexes.length / 2)
     }),
   )
+})
+
+test('a configuration counts on those on their way in or out, too; both halves of a joint one have a vote', () => {
+  const joint = { voters: [1, 2], votersOutgoing: [2, 4], learners: [3], learnersNext: [4], autoLeave: true }
+  expect([...membersOf(joint)].sort()).toEqual([1, 2, 3, 4])
+  expect([...votersOf(joint)].sort()).toEqual([1, 2, 4])
 })
 
 describe('Unstable', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { MemberStatus } from '../../../src/replica/types.ts'
-import { isInformed, isListed, votersKnown } from '../../../src/worker/votes.ts'
+import { isInformed, votersKnown } from '../../../src/worker/votes.ts'
 
 const listed = (member: number, state: 'voter' | 'learner'): MemberStatus => ({
   member,
@@ -33,9 +33,4 @@ describe('who may have a vote, for a worker that is handed the member of a tab t
   test('may be anyone as long as nobody here knows anything: the founder may be gone before the next was let in', () => {
     expect(votersKnown({ state: 'joining', quorum: false, members: [] }, [])).toBeNull()
   })
-})
-
-test('a configuration lists whom it counts on in any way, those on their way in or out, too', () => {
-  const configuration = { voters: [1], votersOutgoing: [2], learners: [3], learnersNext: [4], autoLeave: true }
-  expect([1, 2, 3, 4, 5].filter(member => isListed(configuration, member))).toEqual([1, 2, 3, 4])
 })
