@@ -38,12 +38,15 @@ export const blockedMsMax = 5_000
 /** Counts when the transaction's `complete` has fired: then the browser has asked the disk to keep it. */
 export const strict: IDBTransactionOptions = { durability: 'strict' }
 
-export function databasePrefix(clusterId: string): string {
-  return `flotilla/${clusterId}/`
+export function databaseName({ clusterId, member }: WalIdentity): string {
+  return `flotilla/${clusterId}/${member}`
 }
 
-export function databaseName({ clusterId, member }: WalIdentity): string {
-  return `${databasePrefix(clusterId)}${member}`
+/** The inverse; null for a database that is no log. */
+export function identityOf(name: string): WalIdentity | null {
+  const [, clusterId, digits] = /^flotilla\/(.+)\/(\d+)$/.exec(name) ?? []
+  const member = Number(digits)
+  return clusterId !== undefined && Number.isSafeInteger(member) && member > 0 ? { clusterId, member } : null
 }
 
 /**

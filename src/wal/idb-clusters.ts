@@ -1,22 +1,33 @@
 import type { MemberId } from '../raft/types.ts'
-import { walError } from './database.ts'
+import { identityOf, type WalIdentity, walError } from './database.ts'
 
-/** The logs in this browser, by cluster, from what their databases are called. Errors: `UNAVAILABLE`. */
+/** The logs in this browser, from what their databases are called. */
+
+/** By cluster. Errors: `UNAVAILABLE`. */
 export async function listClusters(): Promise<ReadonlyMap<string, readonly MemberId[]>> {
   const clusters = new Map<string, MemberId[]>()
-  for (const name of await databaseNames()) {
-    const [, clusterId, member] = /^flotilla\/([0-9a-f]+)\/(\d+)$/.exec(name) ?? []
-    if (clusterId === undefined || !Number.isSafeInteger(Number(member))) continue
+  for (const { clusterId, member } of await listLogs()) {
+    if (!clusterIdPattern.test(clusterId)) continue
     const members = clusters.get(clusterId) ?? []
-    members.push(Number(member))
+    members.push(member)
     clusters.set(clusterId, members)
   }
   return clusters
 }
 
-async function databaseNames(): Promise<string[]> {
+/** The members of a cluster that have a log in this browser. Errors: `UNAVAILABLE`. */
+export async function listMembers(clusterId: string): Promise<MemberId[]> {
+  const logs = await listLogs()
+  return logs.filter(log => log.clusterId === clusterId).map(({ member }) => member)
+}
+
+/** What every cluster that is founded here is called like: another name is nothing that a person could be shown. */
+const clusterIdPattern = /^[0-9a-f]+$/
+
+async function listLogs(): Promise<WalIdentity[]> {
   try {
-    return (await indexedDB.databases()).map(({ name = '' }) => name)
+    const databases = await indexedDB.databases()
+    return databases.flatMap(({ name = '' }) => identityOf(name) ?? [])
   } catch (error) {
     throw walError(error, 'UNAVAILABLE')
   }

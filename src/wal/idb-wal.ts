@@ -1,10 +1,9 @@
 import { deleteDB, type IDBPTransaction } from 'idb'
-import type { MemberId, Snapshot } from '../raft/types.ts'
+import type { Snapshot } from '../raft/types.ts'
 import { type Wal, WalError, type WalState, type WalWrite } from '../replica/types.ts'
 import {
   type Database,
   databaseName,
-  databasePrefix,
   openDatabase,
   type StoredIdentity,
   type StoreName,
@@ -88,19 +87,6 @@ export async function openWal(identity: WalIdentity): Promise<IdbWal> {
   } catch (error) {
     database.close()
     throw walError(error, 'FAILED')
-  }
-}
-
-/** The members of a cluster that have a log in this browser. Errors: `UNAVAILABLE`. */
-export async function listMembers(clusterId: string): Promise<MemberId[]> {
-  try {
-    const prefix = databasePrefix(clusterId)
-    const databases = await indexedDB.databases()
-    return databases
-      .map(({ name = '' }) => (name.startsWith(prefix) ? Number(name.slice(prefix.length)) : 0))
-      .filter(member => Number.isSafeInteger(member) && member > 0)
-  } catch (error) {
-    throw walError(error, 'UNAVAILABLE')
   }
 }
 

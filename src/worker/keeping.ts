@@ -1,5 +1,5 @@
-import { listClusters } from '../wal/idb-clusters.ts'
-import { deleteWal, listMembers } from '../wal/idb-wal.ts'
+import { listClusters, listMembers } from '../wal/idb-clusters.ts'
+import { deleteWal } from '../wal/idb-wal.ts'
 import type { HeldCluster } from './data-protocol.ts'
 import { claimAll } from './opening.ts'
 

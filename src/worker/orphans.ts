@@ -1,6 +1,6 @@
 import { type ConfState, type MemberId, membersOf } from '../raft/types.ts'
 import type { Input, PeerMessage } from '../replica/types.ts'
-import { listMembers } from '../wal/idb-wal.ts'
+import { listMembers } from '../wal/idb-clusters.ts'
 import { Damaged } from './damaged.ts'
 import type { HostedMember } from './hosted-member.ts'
 import { claim, type Identity } from './identity.ts'

@@ -1,5 +1,5 @@
 import type { MemberId } from '../raft/types.ts'
-import { listMembers } from '../wal/idb-wal.ts'
+import { listMembers } from '../wal/idb-clusters.ts'
 import { awaitLock, type Identity } from './identity.ts'
 
 /**

@@ -1,6 +1,7 @@
 import { defaultMembership } from '../../src/client/membership.ts'
 import { WalError } from '../../src/replica/types.ts'
-import { createWal, deleteWal, type IdbWal, listMembers, openWal } from '../../src/wal/idb-wal.ts'
+import { listMembers } from '../../src/wal/idb-clusters.ts'
+import { createWal, deleteWal, type IdbWal, openWal } from '../../src/wal/idb-wal.ts'
 import { bequeath, newMember } from '../../src/worker/opening.ts'
 import { walCases } from '../unit/wal/contract.ts'
 import { outboxCases, outboxEntry } from '../unit/wal/outbox-contract.ts'
