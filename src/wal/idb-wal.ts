@@ -26,7 +26,7 @@ import {
   staleParts,
 } from './idb-read.ts'
 import { type Change, Layout, recoveredOf, type TailCut } from './layout.ts'
-import type { Staging } from './snapshot-parts.ts'
+import type { PartWrite } from './snapshot-parts.ts'
 
 /**
  * The log of one member in one IndexedDB database: its identity, its records, its snapshot, its outbox. So when a browser
@@ -171,7 +171,7 @@ export class IdbWal implements Wal {
     if (this.#refusal !== null) return Promise.reject(this.#refusal)
     const staging = this.#layout.stage(snapshot)
     if (staging === null) return Promise.resolve()
-    this.#lastStaged = this.#stageParts(staging, this.#lastStaged)
+    this.#lastStaged = staging.write(this.#lastStaged, part => this.#writePart(part))
     return this.#lastStaged
   }
 
@@ -186,20 +186,12 @@ export class IdbWal implements Wal {
     await deleteWal(this.#identity)
   }
 
-  /**
-   * One part a transaction, each begun when the one before it is done: so appends come in between, and wait for one at most. The
-   * records are in its scope though it changes none, so that it never runs side by side with an append.
-   */
-  async #stageParts(staging: Staging, before: Promise<void>): Promise<void> {
-    await tolerated(before)
-    for (let number = 0; number < staging.count && !staging.isSuperseded; number++) {
-      if (this.#refusal !== null) throw this.#refusal
-      await this.#write(['records', 'parts'], transaction => {
-        const { key, bytes } = staging.part(number)
-        void tolerated(transaction.objectStore('parts').add(bytes, key))
-      })
-    }
-    staging.complete()
+  /** The records are in its scope though it changes none, so that it never runs side by side with an append. */
+  async #writePart({ key, bytes }: PartWrite): Promise<void> {
+    if (this.#refusal !== null) throw this.#refusal
+    await this.#write(['records', 'parts'], transaction => {
+      void tolerated(transaction.objectStore('parts').add(bytes, key))
+    })
   }
 
   async #write(stores: StoreName[], carryOut: (transaction: Transaction) => void): Promise<void> {

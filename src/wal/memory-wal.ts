@@ -1,13 +1,7 @@
 import type { Snapshot } from '../raft/types.ts'
 import { type Wal, WalError, type WalErrorCode, type WalState, type WalWrite } from '../replica/types.ts'
 import { type Change, Layout, recoveredOf, type StoredSnapshot, type TailCut } from './layout.ts'
-import {
-  type PartWrite,
-  readSnapshotRecord,
-  SnapshotAssembly,
-  type Staging,
-  snapshotPartBytes,
-} from './snapshot-parts.ts'
+import { type PartWrite, readSnapshotRecord, SnapshotAssembly, snapshotPartBytes } from './snapshot-parts.ts'
 
 /**
  * The log in memory, for Node and for tests: the same records and the same bookkeeping as over IndexedDB, on a disk that
@@ -264,7 +258,7 @@ export class MemoryWal implements Wal {
     if (this.#refusal !== null) return Promise.reject(this.#refusal)
     const staging = this.#layout.stage(snapshot)
     if (staging === null) return Promise.resolve()
-    this.#lastStaged = this.#stageParts(staging, this.#lastStaged)
+    this.#lastStaged = staging.write(this.#lastStaged, part => this.#writePart(part))
     return this.#lastStaged
   }
 
@@ -282,13 +276,9 @@ export class MemoryWal implements Wal {
     step(0)
   }
 
-  async #stageParts(staging: Staging, before: Promise<void>): Promise<void> {
-    await before.catch(() => {})
-    for (let number = 0; number < staging.count && !staging.isSuperseded; number++) {
-      if (this.#refusal !== null) throw this.#refusal
-      await this.#disk.write({ kind: 'part', part: staging.part(number) })
-    }
-    staging.complete()
+  async #writePart(part: PartWrite): Promise<void> {
+    if (this.#refusal !== null) throw this.#refusal
+    await this.#disk.write({ kind: 'part', part })
   }
 
   close(): Promise<void> {

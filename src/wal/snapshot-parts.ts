@@ -58,6 +58,16 @@ export class Staging {
     return partOf(this.data, this.generation, number, this.#partBytes)
   }
 
+  /**
+   * Writes the parts, when those of the snapshot before it are written or given up: each begun when the one before it is durable, so
+   * that appends come in between.
+   */
+  async write(before: Promise<void>, writePart: (part: PartWrite) => Promise<void>): Promise<void> {
+    await before.catch(() => {})
+    for (let number = 0; number < this.count && !this.isSuperseded; number++) await writePart(this.part(number))
+    this.complete()
+  }
+
   /** Another snapshot has taken its place: what is written of it is deleted with the next one, and more is in vain. */
   get isSuperseded(): boolean {
     return this.#phase === 'superseded'
