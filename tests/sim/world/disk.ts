@@ -106,6 +106,11 @@ export class SimulatedDisk {
     if (this.#issued.length === 1) this.#begin()
   }
 
+  /** Something is under way, and may have been since a time when the disk was not sound. */
+  get isBusy(): boolean {
+    return this.#issued.length > 0
+  }
+
   /** Nothing is begun in this time. */
   stall(ms: number): void {
     this.#stalledUntilMs = Math.max(this.#stalledUntilMs, this.#schedule.nowMs + ms)
@@ -133,6 +138,7 @@ export class SimulatedDisk {
   /** What is issued from now on meets a sound disk. What was lost or damaged stays so. */
   heal(): void {
     this.#stalls = false
+    this.#stalledUntilMs = 0
     this.#slowness = { factor: 1, untilMs: 0 }
     this.#fullUntilMs = 0
     this.#nextFails = false
