@@ -13,21 +13,20 @@ import { type Belonging, bequeath, claimMembers, newMember } from './opening.ts'
 import { Orphans } from './orphans.ts'
 import { PageClient } from './page-client.ts'
 import { Parting } from './parting.ts'
-import type { FromHost, HostControl, HostErrorCode, HostStatus, OpenOptions, OpenResult, ToHost } from './protocol.ts'
+import type { FromHost, HostControl, HostStatus, OpenOptions, OpenResult, ToHost } from './protocol.ts'
 import { checkNotLast, removeFromCluster, unremoved } from './removal.ts'
 import { StatusPost } from './status-post.ts'
 import { Turns } from './turns.ts'
 
-type Phase =
-  | { readonly phase: 'closed' }
-  | {
-      readonly phase: 'open'
-      readonly belonging: Belonging
-      readonly primary: HostedMember
-      readonly page: PageClient
-      readonly orphans: Orphans
-    }
-  | { readonly phase: 'failed'; readonly code: HostErrorCode; readonly message: string }
+type Phase = { readonly phase: 'closed' } | Open | { readonly phase: 'failed'; readonly message: string }
+
+interface Open {
+  readonly phase: 'open'
+  readonly belonging: Belonging
+  readonly primary: HostedMember
+  readonly page: PageClient
+  readonly orphans: Orphans
+}
 
 /** How long `close()` lets a member hand over before it stops all the same. */
 const farewellMs = 1_000
@@ -108,7 +107,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
       })
       this.#phase = { phase: 'open', belonging: options, primary, page, orphans }
       this.#host(primary)
-      page.quorum = primary.replica.status().quorum
+      page.quorum = primary.replica.hasQuorum
       if (options.unanswered.length > 0) page.adopt(options.unanswered).catch(error => this.#fail(primary, error))
       for (const other of others) orphans.lend(other)
       for (const identity of damaged) orphans.mourn(identity)
@@ -118,23 +117,19 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
       return { ok: true, member: primary.id }
     } catch (error) {
       const { code, message } = failureOf(error)
-      this.#phase = { phase: 'failed', code, message }
+      this.#phase = { phase: 'failed', message }
       return { ok: false, code, message }
     }
   }
 
   async status(): Promise<HostStatus> {
-    const status = this.#currentStatus()
-    if (status === null) throw new Error('the member is not open')
-    return status
+    return this.#statusOf(this.#opened)
   }
 
   async metrics(): Promise<string> {
-    const status = await this.status()
-    if (this.#phase.phase !== 'open') throw new Error('the member is not open')
-    const { primary, page } = this.#phase
+    const { primary, page } = this.#opened
     return renderMetrics({
-      status,
+      status: this.#statusOf(this.#opened),
       replica: primary.replica.metrics(),
       links: this.#links.counters,
       fsync: primary.fsync,
@@ -214,7 +209,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
     })
   }
 
-  get #opened(): Extract<Phase, { phase: 'open' }> {
+  get #opened(): Open {
     if (this.#phase.phase === 'open') return this.#phase
     throw new HostFailure('STOPPED', 'the member is not open')
   }
@@ -316,15 +311,13 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
       case 'notify':
         page.notify(output.id, output.notification)
         return
-      case 'statusChanged': {
-        const { member: id, quorum } = member.replica.status()
+      case 'statusChanged':
         if (this.#phase.phase === 'open') {
-          if (id === this.#phase.primary.id) page.quorum = quorum
+          if (member === this.#phase.primary) page.quorum = member.replica.hasQuorum
           this.#phase.orphans.follow()
         }
         this.#status.due()
         return
-      }
       case 'event':
         if (this.#phase.phase === 'open' && member === this.#phase.primary) this.#events.add(member.id, output.event)
         return
@@ -376,7 +369,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
     const { belonging, page } = this.#phase
     const message = 'the cluster removed this member while it was away'
     const { unanswered } = page
-    this.#stop({ phase: 'failed', code: 'REMOVED', message })
+    this.#stop({ phase: 'failed', message })
     this.#members.delete(member.id)
     bequeath(belonging, member, unanswered).then(
       successor => this.#post({ type: 'failed', code: 'REMOVED', message, successor, unanswered: [] }),
@@ -392,11 +385,11 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
     }
     const { unanswered } = this.#phase.page
     const failure = failureOf(error)
-    this.#stop({ phase: 'failed', ...failure })
+    this.#stop({ phase: 'failed', message: failure.message })
     this.#post({ type: 'failed', ...failure, successor: member.id, unanswered })
   }
 
-  #stop(phase: Exclude<Phase, { phase: 'open' }>): void {
+  #stop(phase: Exclude<Phase, Open>): void {
     this.#clock.stop()
     if (this.#phase.phase === 'open') this.#phase.orphans.stop()
     this.#turns.stop()
@@ -407,15 +400,13 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
 
   /** Returns how many members it told of. */
   #postStatus(): number {
-    const status = this.#currentStatus()
-    if (status === null) return 0
+    if (this.#phase.phase !== 'open') return 0
+    const status = this.#statusOf(this.#phase)
     this.#post({ type: 'status', status })
     return status.replica.members.length
   }
 
-  #currentStatus(): HostStatus | null {
-    if (this.#phase.phase !== 'open') return null
-    const { primary } = this.#phase
+  #statusOf({ primary }: Open): HostStatus {
     return {
       replica: primary.replica.status(),
       adopted: [...this.#members.keys()].filter(member => member !== primary.id),

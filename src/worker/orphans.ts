@@ -7,7 +7,7 @@ import { claim, type Identity } from './identity.ts'
 import { type Belonging, orphansHostedMax, resume } from './opening.ts'
 import type { OutboxEntry, TabEvent } from './protocol.ts'
 import { Siblings } from './siblings.ts'
-import { isInformed, votersKnown } from './votes.ts'
+import { votersKnown } from './votes.ts'
 
 /** Members that the cluster has removed and that this worker waits with until they are told so. One at a time would do. */
 export const retiringMax = 2
@@ -221,12 +221,11 @@ export class Orphans {
    * may end before the entry that made it a voter. It then stays in the cluster, out of reach, until a tab opens it again.
    */
   letGoOfVoteless(): void {
-    if (this.#lent.size === 0) return
-    const status = this.#household.primary.replica.status()
-    if (!isInformed(status)) return
+    if (this.#lent.size === 0 || !this.#isInformed) return
+    const { applied } = this.#household.primary.replica.status()
     const voters = this.#votersKnown()
     for (const member of this.#lent) {
-      if (voters?.has(member.id) || member.replica.status().commit > status.applied) continue
+      if (voters?.has(member.id) || member.replica.status().commit > applied) continue
       if (!this.#isListed(member.id)) {
         this.#lent.delete(member)
         this.#retire(member)
