@@ -21,6 +21,8 @@ export type FromServer =
   /** You are `id` in this room; `peers` were here before you. */
   | { readonly type: 'welcome'; readonly id: string; readonly peers: readonly string[] }
   | { readonly type: 'joined'; readonly id: string }
+  /** These were here before, on another instance of the server that could not be reached then: greet them as those of a welcome. */
+  | { readonly type: 'found'; readonly peers: readonly string[] }
   | { readonly type: 'left'; readonly id: string }
   | { readonly type: 'message'; readonly from: string; readonly payload: string }
   /** The peer addressed by the last `send` to `to` is not here. */

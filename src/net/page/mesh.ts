@@ -129,6 +129,7 @@ export class Mesh {
   #heardFromServer(event: RoomEvent): void {
     switch (event.type) {
       case 'welcome':
+      case 'found':
         for (const id of event.peers) this.#greet(id, true)
         break
       case 'joined':
@@ -236,6 +237,7 @@ export class Mesh {
   }
 
   #heardFromWorker(message: FromLinks): void {
+    if (message.type !== 'up' && message.type !== 'down') return
     const peer = this.#peerOf(message.link)
     if (peer === undefined) return
     switch (message.type) {

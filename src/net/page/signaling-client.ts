@@ -162,6 +162,8 @@ export function decodeFromServer(data: unknown): FromServer | null {
     case 'welcome':
       if (typeof id !== 'string' || !Array.isArray(peers)) return null
       return { type, id, peers: peers.filter(peer => typeof peer === 'string') }
+    case 'found':
+      return Array.isArray(peers) ? { type, peers: peers.filter(peer => typeof peer === 'string') } : null
     case 'joined':
     case 'left':
       return typeof id === 'string' ? { type, id } : null
