@@ -247,6 +247,8 @@ function opener(channels: Extract<ToLinks, { type: 'channels' }>): { raft: Opene
       bulk: events => transferredChannel(bulk, lowMarkBytes, events),
     }
   }
+  // No page asks for one yet.
+  if (channels.kind === 'relay') throw new Error('no relay')
   const { raft, bulk } = channels
   return {
     raft: events => bridgedChannel(raft, lowMarkBytes, events),
