@@ -91,11 +91,15 @@ export class Connection implements Peer {
       case 'ping':
         this.send({ type: 'pong' })
         break
+      case 'turn':
+        this.send({ type: 'turn', turn: null })
+        break
     }
   }
 
   #join(room: string, version: number): void {
-    if (version !== SIGNALING_VERSION) {
+    // Pages of the version before are served until the last of them has been reloaded.
+    if (version !== SIGNALING_VERSION && version !== SIGNALING_VERSION - 1) {
       this.#refuse('VERSION', `this server speaks version ${SIGNALING_VERSION}, the page ${version}`)
       return
     }

@@ -13,13 +13,14 @@ export function decodeToServer(text: string): Decoded {
     return bad('not JSON')
   }
   if (typeof value !== 'object' || value === null) return bad('not an object')
-  const { type, version, room, to, payload } = value as Record<string, unknown>
+  const { type, version, room, as, to, payload } = value as Record<string, unknown>
   switch (type) {
     case 'join':
       if (typeof version !== 'number') return bad('join without a numeric version')
       if (typeof room !== 'string' || room === '') return bad('join without a room')
       if (room.length > roomNameCharsMax) return bad(`room name above ${roomNameCharsMax} characters`)
-      return { ok: true, message: { type, version, room } }
+      if (as !== 'peer' && as !== 'relay' && version !== 1) return bad('join neither as peer nor as relay')
+      return { ok: true, message: { type, version, room, as: as === 'relay' ? 'relay' : 'peer' } }
     case 'send':
       if (typeof to !== 'string') return bad('send without an addressee')
       if (typeof payload !== 'string') return bad('send without a string payload')

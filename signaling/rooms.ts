@@ -35,7 +35,7 @@ export class Rooms {
     this.#rooms.set(name, room)
     room.set(peer.id, peer)
     this.#peers++
-    peer.send({ type: 'welcome', id: peer.id, peers: others.map(other => other.id) })
+    peer.send({ type: 'welcome', id: peer.id, peers: others.map(other => other.id), turn: null })
     for (const other of others) other.send({ type: 'joined', id: peer.id })
     return 'joined'
   }

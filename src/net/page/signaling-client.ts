@@ -1,4 +1,10 @@
-import { type FromServer, SIGNALING_VERSION, type SignalingErrorCode, type ToServer } from '../signaling-protocol.ts'
+import {
+  decodeFromServer,
+  type FromServer,
+  SIGNALING_VERSION,
+  type SignalingErrorCode,
+  type ToServer,
+} from '../signaling-protocol.ts'
 import { Backoff } from './backoff.ts'
 
 const retryFirstMs = 250
@@ -71,7 +77,7 @@ export class SignalingClient {
       if (this.#socket === socket) react()
     }
     socket.onopen = whileCurrent(() =>
-      this.#write({ type: 'join', version: SIGNALING_VERSION, room: this.#options.room }),
+      this.#write({ type: 'join', version: SIGNALING_VERSION, room: this.#options.room, as: 'peer' }),
     )
     socket.onclose = whileCurrent(() => this.#lost())
     socket.onmessage = event => {
@@ -145,42 +151,4 @@ export class SignalingClient {
     this.#state = state
     this.#options.onState(state)
   }
-}
-
-/** Null for what this version does not know. The server is trusted with who is there, not with being well. */
-export function decodeFromServer(data: unknown): FromServer | null {
-  if (typeof data !== 'string') return null
-  let value: unknown
-  try {
-    value = JSON.parse(data)
-  } catch {
-    return null
-  }
-  if (typeof value !== 'object' || value === null) return null
-  const { type, id, peers, from, to, payload, code, message } = value as Record<string, unknown>
-  switch (type) {
-    case 'welcome':
-      if (typeof id !== 'string' || !Array.isArray(peers)) return null
-      return { type, id, peers: peers.filter(peer => typeof peer === 'string') }
-    case 'found':
-      return Array.isArray(peers) ? { type, peers: peers.filter(peer => typeof peer === 'string') } : null
-    case 'joined':
-    case 'left':
-      return typeof id === 'string' ? { type, id } : null
-    case 'message':
-      return typeof from === 'string' && typeof payload === 'string' ? { type, from, payload } : null
-    case 'unreachable':
-      return typeof to === 'string' ? { type, to } : null
-    case 'pong':
-      return { type }
-    case 'error':
-      if (!isErrorCode(code) || typeof message !== 'string') return null
-      return { type, code, message }
-    default:
-      return null
-  }
-}
-
-function isErrorCode(code: unknown): code is SignalingErrorCode {
-  return code === 'BAD_FRAME' || code === 'ROOM_FULL' || code === 'SERVER_FULL' || code === 'VERSION'
 }

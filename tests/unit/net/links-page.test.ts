@@ -2,8 +2,6 @@ import { expect, test } from 'vitest'
 import { Backoff } from '../../../src/net/page/backoff.ts'
 import { newPeerName } from '../../../src/net/page/peer-name.ts'
 import { decodePeerSignal, encodePeerSignal, type PeerSignal } from '../../../src/net/page/peer-signal.ts'
-import { decodeFromServer } from '../../../src/net/page/signaling-client.ts'
-import type { FromServer } from '../../../src/net/signaling-protocol.ts'
 
 test('the waits of a backoff double up to the bound, each shortened by at most half, and start over after a success', () => {
   const backoff = new Backoff(100, 1_000)
@@ -46,21 +44,4 @@ test.each([
   '{"kind":"signal","attempt":1,"data":null}',
 ])('%s from a peer is nothing', payload => {
   expect(decodePeerSignal(payload)).toBeNull()
-})
-
-test('what the server says is read, and what this version does not know is nothing', () => {
-  const known: FromServer[] = [
-    { type: 'welcome', id: 'a', peers: ['b', 'c'] },
-    { type: 'joined', id: 'a' },
-    { type: 'left', id: 'a' },
-    { type: 'message', from: 'a', payload: 'x' },
-    { type: 'unreachable', to: 'a' },
-    { type: 'pong' },
-    { type: 'error', code: 'ROOM_FULL', message: 'no place left' },
-  ]
-  for (const message of known) expect(decodeFromServer(JSON.stringify(message))).toEqual(message)
-  for (const frame of ['{', 'null', '{"type":"news"}', '{"type":"welcome","id":1}', '{"type":"error","code":"?"}']) {
-    expect(decodeFromServer(frame)).toBeNull()
-  }
-  expect(decodeFromServer(new ArrayBuffer(4))).toBeNull()
 })

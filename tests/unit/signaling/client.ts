@@ -36,7 +36,7 @@ export class TestClient {
   /** Opens and joins; gives the client and the id the server gave it. */
   static async join(port: number, room: string, options?: { autoPong?: boolean }) {
     const client = await TestClient.open(port, options)
-    client.send({ type: 'join', version: SIGNALING_VERSION, room })
+    client.send({ type: 'join', version: SIGNALING_VERSION, room, as: 'peer' })
     const welcome = await client.next()
     if (welcome.type !== 'welcome') throw new Error(`not welcome: ${JSON.stringify(welcome)}`)
     return { client, id: welcome.id, peers: welcome.peers }

@@ -53,7 +53,7 @@ describe('rooms', () => {
   test('a full room refuses, and has a place again when one leaves', async () => {
     const peers = await Promise.all(Array.from({ length: roomPeersMax }, () => TestClient.join(server.port, 'room')))
     const late = await TestClient.open(server.port)
-    late.send({ type: 'join', version: SIGNALING_VERSION, room: 'room' })
+    late.send({ type: 'join', version: SIGNALING_VERSION, room: 'room', as: 'peer' })
     expect(await late.next()).toMatchObject({ type: 'error', code: 'ROOM_FULL' })
     await late.closed
     await TestClient.join(server.port, 'another room')
@@ -65,7 +65,7 @@ describe('rooms', () => {
 })
 
 describe('a bad frame costs its sender the connection and nobody else anything', () => {
-  const join = JSON.stringify({ type: 'join', version: SIGNALING_VERSION, room: 'room' })
+  const join = JSON.stringify({ type: 'join', version: SIGNALING_VERSION, room: 'room', as: 'peer' })
   const cases: [name: string, joined: boolean, frame: string | Buffer, code: string][] = [
     ['not JSON', true, '{', 'BAD_FRAME'],
     ['JSON that is no object', true, 'null', 'BAD_FRAME'],
@@ -83,7 +83,7 @@ describe('a bad frame costs its sender the connection and nobody else anything',
       JSON.stringify({ type: 'join', version: 1, room: 'x'.repeat(129) }),
       'BAD_FRAME',
     ],
-    ['another version', false, '{"type":"join","version":999,"room":"room"}', 'VERSION'],
+    ['another version', false, '{"type":"join","version":999,"room":"room","as":"peer"}', 'VERSION'],
   ]
 
   test.each(cases)('%s', async (_name, joined, frame, code) => {
