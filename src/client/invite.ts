@@ -1,36 +1,44 @@
+import { fromBase64Url, toBase64Url } from '../net/page/base64.ts'
+import { fromHex, toHex } from '../net/page/hex.ts'
+import { deriveBytes, secretBytes, viewerSecret } from '../net/page/keys.ts'
 import { FlotillaError } from './errors.ts'
 
 /**
  * What lets someone join a cluster: its id and a secret of 256 bits, as text that survives being pasted: a prefix that says
- * what it is and in which version, then base64url of id, secret and a checksum.
+ * what it is, for whom and in which version, then base64url of id, secret and a checksum.
  */
 export interface Invite {
   /** 128 random bits as 32 hex digits. Public: it names databases and locks. */
   readonly clusterId: string
+  /** An editor reads and writes, a viewer only reads. */
+  readonly role: 'editor' | 'viewer'
+  /** Another for each role. The viewer's follows from the editor's, and not the other way round. */
   readonly secret: Uint8Array<ArrayBuffer>
 }
 
-const prefix = 'flotilla1-'
+const prefixes = { editor: 'flotilla1-', viewer: 'flotilla1v-' } as const
 const idBytes = 16
-const secretBytes = 32
 const checksumBytes = 4
 const contentBytes = idBytes + secretBytes
-const textChars = prefix.length + Math.ceil(((contentBytes + checksumBytes) * 4) / 3)
-/** Says of what the room's name is a hash, so that no other use of the secret can give the same one. */
-const roomLabel = 'flotilla signaling room 1\0'
+const base64Chars = Math.ceil(((contentBytes + checksumBytes) * 4) / 3)
 
+/** An editor's, as a new cluster's first is. */
 export function newInvite(): Invite {
   const clusterId = toHex(crypto.getRandomValues(new Uint8Array(idBytes)))
-  return { clusterId, secret: crypto.getRandomValues(new Uint8Array(secretBytes)) }
+  return { clusterId, role: 'editor', secret: crypto.getRandomValues(new Uint8Array(secretBytes)) }
 }
 
-export function formatInvite({ clusterId, secret }: Invite): string {
+/** For those who may read and not write. A viewer's invite gives itself. */
+export async function viewerInvite(invite: Invite): Promise<Invite> {
+  return { ...invite, role: 'viewer', secret: await viewerSecret(invite) }
+}
+
+export function formatInvite({ clusterId, role, secret }: Invite): string {
   const bytes = new Uint8Array(contentBytes + checksumBytes)
   bytes.set(fromHex(clusterId))
   bytes.set(secret, idBytes)
-  new DataView(bytes.buffer).setUint32(contentBytes, crc32(bytes.subarray(0, contentBytes)))
-  const base64 = btoa(String.fromCharCode(...bytes))
-  return prefix + base64.replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  new DataView(bytes.buffer).setUint32(contentBytes, checksum(role, bytes.subarray(0, contentBytes)))
+  return prefixes[role] + toBase64Url(bytes)
 }
 
 /**
@@ -41,29 +49,33 @@ export function parseInvite(text: string): Invite {
   if (typeof text !== 'string') throw invalid('An invite is a string.')
   const bare = bareInvite(text)
   if (bare === '') throw invalid('There is no invite here. An invite begins with "flotilla1-".')
-  if (/^flotilla[0-9]+-/.test(bare) && !bare.startsWith(prefix)) {
-    throw invalid('The invite is of another version of Flotilla; reload the page, or ask for a new one.')
+  const role = roleOf(bare)
+  if (role === null) {
+    if (/^flotilla[0-9]+v?-/.test(bare)) {
+      throw invalid('The invite is of another version of Flotilla; reload the page, or ask for a new one.')
+    }
+    throw invalid('This is not an invite: an invite begins with "flotilla1-", or a viewer\'s with "flotilla1v-".')
   }
-  if (!bare.startsWith(prefix)) throw invalid('This is not an invite: an invite begins with "flotilla1-".')
-  if (bare.length < textChars) throw invalid('The invite is cut off: some of its end is missing.')
-  if (bare.length > textChars) throw invalid('The invite is too long: something was pasted behind its end.')
-  const bytes = fromBase64Url(bare.slice(prefix.length))
+  const base64 = bare.slice(prefixes[role].length)
+  if (base64.length < base64Chars) throw invalid('The invite is cut off: some of its end is missing.')
+  if (base64.length > base64Chars) throw invalid('The invite is too long: something was pasted behind its end.')
+  const bytes = fromBase64Url(base64)
   if (bytes === null) throw invalid('The invite holds a character that does not belong there.')
   const content = bytes.subarray(0, contentBytes)
-  if (new DataView(bytes.buffer).getUint32(contentBytes) !== crc32(content)) {
+  if (new DataView(bytes.buffer).getUint32(contentBytes) !== checksum(role, content)) {
     throw invalid('The invite is mistyped: its checksum does not match. Copy it again.')
   }
-  return { clusterId: toHex(content.subarray(0, idBytes)), secret: content.slice(idBytes) }
+  return { clusterId: toHex(content.subarray(0, idBytes)), role, secret: content.slice(idBytes) }
 }
 
-/** The signaling room of a cluster, as hex. Who knows it can find the room, and learns neither id nor secret from it. */
-export async function roomName({ clusterId, secret }: Invite): Promise<string> {
-  const label = new TextEncoder().encode(roomLabel)
-  const preimage = new Uint8Array(label.length + contentBytes)
-  preimage.set(label)
-  preimage.set(fromHex(clusterId), label.length)
-  preimage.set(secret, label.length + idBytes)
-  return toHex(new Uint8Array(await crypto.subtle.digest('SHA-256', preimage)))
+/** The cluster's signaling room, as hex, for both roles. Who knows it can find the room, and learns neither id nor secret from it. */
+export async function roomName(invite: Invite): Promise<string> {
+  return toHex(await deriveBytes(await viewerSecret(invite), invite.clusterId, 'flotilla signaling room 2'))
+}
+
+function roleOf(text: string): Invite['role'] | null {
+  if (text.startsWith(prefixes.editor)) return 'editor'
+  return text.startsWith(prefixes.viewer) ? 'viewer' : null
 }
 
 function bareInvite(text: string): string {
@@ -72,21 +84,14 @@ function bareInvite(text: string): string {
   return fragment.startsWith('invite=') ? fragment.slice('invite='.length) : fragment
 }
 
-function fromBase64Url(text: string): Uint8Array<ArrayBuffer> | null {
-  if (!/^[A-Za-z0-9_-]+$/.test(text)) return null
-  return Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), char => char.charCodeAt(0))
-}
-
 function invalid(message: string): FlotillaError {
   return new FlotillaError('INVALID_INVITE', message)
 }
 
-function toHex(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
-}
-
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g) ?? [], byte => Number.parseInt(byte, 16))
+/** A viewer's is the complement, so that an invite that lost its "v" is not taken for an editor's. */
+function checksum(role: Invite['role'], content: Uint8Array): number {
+  const crc = crc32(content)
+  return role === 'viewer' ? ~crc >>> 0 : crc
 }
 
 /** CRC-32 as in IEEE 802.3: against slips of the hand, not against anybody. */

@@ -155,6 +155,7 @@ export class Mesh {
       this.#greeted(address, signal.peer)
       return
     }
+    if (signal.kind !== 'signal') return
     const name = this.#names.get(address)
     const peer = name === undefined ? undefined : this.#peers.get(name)
     if (peer !== undefined) this.#signaled(peer, signal.attempt, signal.data)

@@ -1,0 +1,190 @@
+import type { PeerRole } from '../links-protocol.ts'
+import { fromBase64Url, toBase64Url } from './base64.ts'
+import type { SealKeys } from './keys.ts'
+import { isCount, isText, type PeerSignal, peerNameCharsMax, readPeerSignal } from './peer-signal.ts'
+import { type RelayEnd, RelayKeyExchange, type RelayKeys } from './relay-keys.ts'
+import { ReplayGuard } from './replay.ts'
+
+const nonceBytes = 12
+const tagBytes = 16
+const signatureBytes = 32
+/** A base64 text of what the signaling server carries at most. Longer ones are not looked at. */
+const payloadCharsMax = 64 * 1024
+/** So many envelopes are being opened at most; what comes meanwhile is refused. */
+const opensPendingMax = 512
+
+/** An envelope that was sealed by somebody with an invite, for us or for everybody, and that has not been here before. */
+export interface Opened {
+  readonly from: string
+  /** Our own name; null: said to nobody by name. Only a greeting is, and it may be an old one. */
+  readonly to: string | null
+  /**
+   * What the sender is. Proven, if we are an editor: a viewer's can neither be taken for an editor's nor the other way round, and one
+   * name has one role, except that a viewer may have used an editor's name until the editor was heard. A viewer's page cannot check and
+   * takes the sender's word for it.
+   */
+  readonly role: PeerRole
+  readonly signal: PeerSignal
+}
+
+/** Envelopes that were not opened, by why. */
+export interface SealRefusals {
+  /** Sealed by nobody with an invite, or by a viewer that gives itself out for an editor; or none at all. */
+  readonly forged: number
+  /** Here before, or our own. */
+  readonly replayed: number
+  /** For somebody else. */
+  readonly misaddressed: number
+  /** Came faster than they could be opened. */
+  readonly flooded: number
+}
+
+interface Letter {
+  readonly from: string
+  readonly to: string | null
+  readonly sequence: number
+  readonly role: PeerRole
+  readonly signal: PeerSignal
+}
+
+/**
+ * Of the page, not of one seal: another that takes its place under the same name must not number its envelopes again, since to
+ * those who heard the first they would be old.
+ */
+let lastSequence = 0
+
+/**
+ * Seals what this page says to others through a server or in the open, and opens what they say. A server or stranger can hold an envelope
+ * back, and can neither read it, nor change it, nor make one, nor have one opened twice or by another than it was meant for.
+ *
+ * An envelope is base64url of a random nonce and AES-GCM under the key that all invites give. Inside are a mark, an editor's HMAC and JSON
+ * of {from, to, sequence, signal}. Names are fresh for each page load, so that an envelope to our name is of this life; one
+ * seal must therefore serve a name for all of it.
+ */
+export class Seal {
+  readonly #keys: SealKeys
+  readonly #peer: string
+  readonly #relay = new RelayKeyExchange()
+  /** Apart, so that no viewer can use up an editor's numbers or room. */
+  readonly #heard: Readonly<Record<PeerRole, ReplayGuard>> = { editor: new ReplayGuard(), viewer: new ReplayGuard() }
+  readonly #refusals = { forged: 0, replayed: 0, misaddressed: 0, flooded: 0 }
+  #sealed: Promise<unknown> = Promise.resolve()
+  #opened: Promise<unknown> = Promise.resolve()
+  #opening = 0
+
+  private constructor(keys: SealKeys, peer: string) {
+    this.#keys = keys
+    this.#peer = peer
+  }
+
+  /** For the life of the page under this name. */
+  static create(keys: SealKeys, peer: string): Seal {
+    return new Seal(keys, peer)
+  }
+
+  get role(): PeerRole {
+    return this.#keys.editor === null ? 'viewer' : 'editor'
+  }
+
+  get refusals(): SealRefusals {
+    return { ...this.#refusals }
+  }
+
+  /** Answers come in the order of the calls. */
+  seal(to: string | null, signal: PeerSignal): Promise<string> {
+    const encrypted = this.#encrypt(JSON.stringify({ from: this.#peer, to, sequence: ++lastSequence, signal }))
+    const sealed = this.#sealed.then(() => encrypted)
+    this.#sealed = sealed
+    return sealed
+  }
+
+  /** Null, and counted, for what is forged, replayed, or not for us; never rejects. Answers come in the order of the calls. */
+  open(payload: string): Promise<Opened | null> {
+    if (this.#opening >= opensPendingMax) return Promise.resolve(this.#refuse('flooded'))
+    this.#opening++
+    const decrypted = this.#decrypt(payload)
+    const opened = this.#opened.then(async () => {
+      const letter = await decrypted
+      this.#opening--
+      return letter === null ? this.#refuse('forged') : this.#admit(letter)
+    })
+    this.#opened = opened
+    return opened
+  }
+
+  /** What a peer needs from us for the keys of one attempt to relay. */
+  relaySalt(): Promise<string> {
+    return this.#relay.salt()
+  }
+
+  /**
+   * The keys of a relay to a peer of this role, out of both salts. Between editors nobody else can have them; where one end is a viewer, no
+   * more is proven than that the other has an invite. Null if the peer's salt is none.
+   */
+  relayKeys(salt: string, other: RelayEnd & { readonly role: PeerRole }): Promise<RelayKeys | null> {
+    const { editor, viewer } = this.#keys
+    const base = editor !== null && other.role === 'editor' ? editor.base : viewer
+    return this.#relay.keys(base, { peer: this.#peer, salt }, other)
+  }
+
+  async #encrypt(text: string): Promise<string> {
+    const { editor, envelope } = this.#keys
+    const body = new TextEncoder().encode(text)
+    const signature = editor === null ? new ArrayBuffer(0) : await crypto.subtle.sign('HMAC', editor.signature, body)
+    const letter = new Uint8Array(1 + signature.byteLength + body.length)
+    letter[0] = editor === null ? 0 : 1
+    letter.set(new Uint8Array(signature), 1)
+    letter.set(body, 1 + signature.byteLength)
+    const iv = crypto.getRandomValues(new Uint8Array(nonceBytes))
+    const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, envelope, letter)
+    const bytes = new Uint8Array(nonceBytes + sealed.byteLength)
+    bytes.set(iv)
+    bytes.set(new Uint8Array(sealed), nonceBytes)
+    return toBase64Url(bytes)
+  }
+
+  async #decrypt(payload: string): Promise<Letter | null> {
+    const bytes = payload.length > payloadCharsMax ? null : fromBase64Url(payload)
+    if (bytes === null || bytes.length < nonceBytes + tagBytes) return null
+    try {
+      const algorithm = { name: 'AES-GCM', iv: bytes.subarray(0, nonceBytes) }
+      return await this.#read(
+        new Uint8Array(await crypto.subtle.decrypt(algorithm, this.#keys.envelope, bytes.subarray(nonceBytes))),
+      )
+    } catch {
+      return null
+    }
+  }
+
+  async #read(letter: Uint8Array<ArrayBuffer>): Promise<Letter | null> {
+    const signed = letter[0] === 1
+    if (!signed && letter[0] !== 0) return null
+    const body = letter.subarray(signed ? 1 + signatureBytes : 1)
+    const { editor } = this.#keys
+    if (signed && editor !== null) {
+      const signature = letter.subarray(1, 1 + signatureBytes)
+      if (!(await crypto.subtle.verify('HMAC', editor.signature, signature, body))) return null
+    }
+    const { from, to, sequence, signal: said } = JSON.parse(new TextDecoder().decode(body))
+    const signal = readPeerSignal(said)
+    if (!isText(from, peerNameCharsMax) || !isCount(sequence) || signal === null) return null
+    if (to !== null && !isText(to, peerNameCharsMax)) return null
+    return { from, to, sequence, role: signed ? 'editor' : 'viewer', signal }
+  }
+
+  #admit({ from, to, sequence, role, signal }: Letter): Opened | null {
+    if (from === this.#peer) return this.#refuse('replayed')
+    if (to !== null && to !== this.#peer) return this.#refuse('misaddressed')
+    if (to === null && signal.kind !== 'greet') return this.#refuse('forged')
+    if (role === 'viewer' && this.#heard.editor.knows(from)) return this.#refuse('forged')
+    const heard = this.#heard[role]
+    // A greeting to nobody may be from before our life: that its sender is there would be saying too much.
+    if ((to !== null || heard.knows(from)) && !heard.admit(from, sequence)) return this.#refuse('replayed')
+    return { from, to, role, signal }
+  }
+
+  #refuse(why: keyof SealRefusals): null {
+    this.#refusals[why]++
+    return null
+  }
+}
