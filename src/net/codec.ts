@@ -12,19 +12,29 @@ import {
 } from '../binary/raft.ts'
 import { type MemberId, type Message, type MessageType, NONE, type Role } from '../raft/types.ts'
 import type { PeerMessage, SnapshotAck, SnapshotChunk } from '../replica/types.ts'
+import {
+  nameBytes,
+  type PeerRecord,
+  peerNameBytesMax,
+  type RoutedFrame,
+  readRecords,
+  readRouted,
+  recordsSize,
+  routedSize,
+  writeRecords,
+  writeRouted,
+} from './routed.ts'
 
 /**
  * What travels between two peers, to bytes and back.
  *
  *     header  version u8, type u8, from, to           (NONE where a link speaks for itself)
- *     body    by type; a raft message is 66 fixed bytes, then context and entries
+ *     body    by type; a raft message is 66 fixed bytes, then context and entries; routed frames and records: see `routed.ts`
  *
  * A message's length is its envelope's business, see `frames.ts`. Decoded data are views of the bytes given.
  */
 
-export const WIRE_VERSION = 3
-/** Bounds a peer's name; ours are 32 hex digits. */
-export const peerNameBytesMax = 256
+export const WIRE_VERSION = 4
 /** Bounds a part of a snapshot; ours are smaller than a frame. */
 export const snapshotChunkBytesMax = 256 * 1024
 
@@ -37,6 +47,10 @@ export type LinkFrame =
   /** The peer goes away on purpose. */
   | { readonly kind: 'bye' }
   | { readonly kind: 'peer'; readonly from: MemberId; readonly to: MemberId; readonly message: PeerMessage }
+  /** Messages that others pass on. */
+  | RoutedFrame
+  /** Who there is and who is linked to whom, as they say. */
+  | { readonly kind: 'topology'; readonly records: readonly PeerRecord[] }
 
 /** Whoever sent bytes that do not decode is broken or hostile; the reason is for a log, not for a program. */
 export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly reason: string }
@@ -45,6 +59,8 @@ const HELLO = 1
 const PING = 2
 const PONG = 3
 const BYE = 4
+const ROUTED = 5
+const TOPOLOGY = 6
 const RAFT = 16
 const JOIN = 17
 const LEAVE = 18
@@ -101,8 +117,7 @@ const roles: readonly Role[] = ['follower', 'candidate', 'leader', 'preCandidate
 export function encodeLinkFrame(frame: LinkFrame): Uint8Array<ArrayBuffer> {
   switch (frame.kind) {
     case 'hello': {
-      const name = new TextEncoder().encode(frame.peer)
-      if (name.length > peerNameBytesMax) throw new RangeError(`a peer name of ${name.length} bytes`)
+      const name = nameBytes(frame.peer)
       const writer = begin(HELLO, NONE, NONE, 4 + 4 + name.length + membersSize(frame.members))
       writer.u32(frame.protocol)
       writer.u32(name.length)
@@ -120,6 +135,16 @@ export function encodeLinkFrame(frame: LinkFrame): Uint8Array<ArrayBuffer> {
       return begin(BYE, NONE, NONE, 0).finish()
     case 'peer':
       return encodePeerMessage(frame.from, frame.to, frame.message)
+    case 'routed': {
+      const writer = begin(ROUTED, NONE, NONE, routedSize(frame))
+      writeRouted(writer, frame)
+      return writer.finish()
+    }
+    case 'topology': {
+      const writer = begin(TOPOLOGY, NONE, NONE, recordsSize(frame.records))
+      writeRecords(writer, frame.records)
+      return writer.finish()
+    }
   }
 }
 
@@ -231,6 +256,10 @@ function readLinkFrame(reader: ByteReader): LinkFrame {
       return { kind: 'pong', nonce: reader.integer() }
     case BYE:
       return { kind: 'bye' }
+    case ROUTED:
+      return readRouted(reader)
+    case TOPOLOGY:
+      return { kind: 'topology', records: readRecords(reader) }
     default:
       return { kind: 'peer', from, to, message: readPeerMessage(reader, type) }
   }

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import type { LinkFrame } from '../../../src/net/codec.ts'
+import { hopsMax, type PeerRecord, setSlotsMax, type WireSet } from '../../../src/net/routed.ts'
 import type { ConfState, Entry, Message, MessageType, Snapshot } from '../../../src/raft/types.ts'
 import type { PeerMessage } from '../../../src/replica/types.ts'
 
@@ -122,6 +123,24 @@ export const peerMessage: fc.Arbitrary<PeerMessage> = fc.oneof(
   }),
 )
 
+const slot = fc.nat({ max: setSlotsMax - 1 })
+
+const wireSet: fc.Arbitrary<WireSet> = fc.oneof(
+  fc.record({ kind: fc.constant('one' as const), member: safeInteger }),
+  fc.record({ kind: fc.constant('new' as const), slot, members }),
+  fc.record({ kind: fc.constant('known' as const), slot }),
+)
+
+const peerName = fc.string({ unit: 'grapheme', maxLength: 16 })
+
+export const peerRecord: fc.Arbitrary<PeerRecord> = fc.record({
+  peer: peerName,
+  sequence: safeInteger,
+  viewer: fc.boolean(),
+  members,
+  neighbours: fc.array(fc.record({ peer: peerName, wanted: fc.boolean() }), { maxLength: 5 }),
+})
+
 export const linkFrame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({
     kind: fc.constant('hello' as const),
@@ -132,4 +151,14 @@ export const linkFrame: fc.Arbitrary<LinkFrame> = fc.oneof(
   fc.record({ kind: fc.constantFrom('ping' as const, 'pong' as const), nonce: safeInteger }),
   fc.constant({ kind: 'bye' as const }),
   fc.record({ kind: fc.constant('peer' as const), from: safeInteger, to: safeInteger, message: peerMessage }),
+  fc.record({
+    kind: fc.constant('routed' as const),
+    hops: fc.nat({ max: hopsMax }),
+    viewer: fc.boolean(),
+    precedence: fc.constantFrom('urgent' as const, 'append' as const, 'snapshot' as const),
+    origins: wireSet,
+    destinations: wireSet,
+    inner: bytes,
+  }),
+  fc.record({ kind: fc.constant('topology' as const), records: fc.array(peerRecord, { maxLength: 4 }) }),
 )

@@ -5,9 +5,9 @@ import {
   encodeLinkFrame,
   encodePeerMessage,
   type LinkFrame,
-  peerNameBytesMax,
   snapshotChunkBytesMax,
 } from '../../../src/net/codec.ts'
+import { peerNameBytesMax } from '../../../src/net/routed.ts'
 import { EMPTY_BYTES, LOCAL_APPEND_THREAD, type Message } from '../../../src/raft/types.ts'
 import { linkFrame, localTypes, raftMessage } from './arbitraries.ts'
 
@@ -203,7 +203,7 @@ describe('bad bytes', () => {
       expect(decodeLinkFrame(withByte(encoded, RAFT_TYPE_AT, code)).ok).toBe(false)
     }
     expect(decodeLinkFrame(withByte(encoded, RAFT_FLAGS_AT, 2)).ok).toBe(false)
-    for (const type of [0, 5, 15, 23, 255]) {
+    for (const type of [0, 7, 15, 23, 255]) {
       expect(decodeLinkFrame(withByte(encodeLinkFrame({ kind: 'bye' }), 1, type)).ok).toBe(false)
     }
   })
