@@ -1,6 +1,7 @@
 import type { MemberId } from '../raft/types.ts'
+import { watchUntil } from './abortable.ts'
 import type { DatabaseStatus } from './database.ts'
-import { aborted, FlotillaError } from './errors.ts'
+import { FlotillaError } from './errors.ts'
 import type { Readable } from './readable.ts'
 
 /** Why a cluster is not recovered, unless that is forced. */
@@ -23,30 +24,13 @@ export class Ear {
     this.#force = force
   }
 
-  /** Until something speaks against recovering, or nothing has for so long. */
+  /** Until something speaks against recovering, or nothing has for so long. Errors: `ABORTED`. */
   listen(listenMs: number, signal: AbortSignal | undefined): Promise<FlotillaError | null> {
-    return new Promise(resolve => {
-      const over = new AbortController()
-      const end = (refusal: FlotillaError | null) => {
-        over.abort()
-        resolve(refusal)
-      }
-      const timer = setTimeout(() => end(this.#verdict()), listenMs)
-      over.signal.addEventListener('abort', () => clearTimeout(timer))
-      const onAbort = () => {
-        if (signal !== undefined) end(aborted(signal, 'definite'))
-      }
-      signal?.addEventListener('abort', onAbort, { signal: over.signal })
-      if (signal?.aborted) onAbort()
-      const unsubscribe = this.#status.subscribe(status => {
-        this.#latest = status
-        const refusal = this.#hear(status)
-        if (refusal !== null) end(refusal)
-      })
-      // The first word, which comes at once, may have been the last.
-      if (over.signal.aborted) unsubscribe()
-      over.signal.addEventListener('abort', unsubscribe)
-    })
+    const seen = (status: Heard) => {
+      this.#latest = status
+      return this.#hear(status) ?? undefined
+    }
+    return watchUntil(this.#status, seen, { msMax: listenMs, late: () => this.#verdict() }, signal)
   }
 
   #hear(status: Heard): FlotillaError | null {

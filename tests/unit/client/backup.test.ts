@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { type ExportData, exportBackup, inspectBackup } from '../../../src/client/backup.ts'
 import { awaitAnswers } from '../../../src/client/leave.ts'
-import { aloneStatus, bytes, errorOf, FakeHost, putResponse, sent } from './fake-host.ts'
+import * as requests from '../store/requests.ts'
+import { aloneStatus, errorOf, FakeHost, putResponse, sent } from './fake-host.ts'
 
 const file = new Blob(['backup'])
 const gives: ExportData = async goOn => {
@@ -72,15 +73,7 @@ test('a file that is no backup is known as such before it is put to use', async 
 test('leaving waits for the answers that are due', async () => {
   const host = new FakeHost()
   await awaitAnswers(host.connection, undefined)
-  void host.connection.write({
-    op: 'put',
-    key: bytes('k'),
-    value: bytes('v'),
-    lease: 0,
-    prevKv: false,
-    ignoreValue: false,
-    ignoreLease: false,
-  })
+  void host.connection.write(requests.put('k', 'v'))
   await sent()
   let answered = false
   const waiting = awaitAnswers(host.connection, undefined).then(() => {
@@ -91,14 +84,6 @@ test('leaving waits for the answers that are due', async () => {
   host.respond(host.last().id, putResponse(2))
   await waiting
   const abort = AbortSignal.abort()
-  void host.connection.write({
-    op: 'put',
-    key: bytes('k'),
-    value: bytes('v'),
-    lease: 0,
-    prevKv: false,
-    ignoreValue: false,
-    ignoreLease: false,
-  })
+  void host.connection.write(requests.put('k', 'v'))
   expect(await errorOf(awaitAnswers(host.connection, abort))).toMatchObject({ code: 'ABORTED' })
 })
