@@ -1,19 +1,15 @@
 import { FlotillaError } from './errors.ts'
 import { freezeMsMax } from './limits.ts'
 import type { Network } from './network.ts'
+import type { Supervisor } from './supervisor.ts'
 import type { WorkerHost } from './worker-host.ts'
 
-type FaultyHost = Pick<WorkerHost, 'ended' | 'crash'> & {
-  readonly control: Pick<WorkerHost['control'], 'stepDown' | 'suspend'>
-}
+type FaultyControl = Pick<WorkerHost['control'], 'stepDown' | 'suspend'>
 
 /** What the faults act on. */
 export interface FaultsParts {
   readonly network: Pick<Network, 'connect' | 'disconnect'>
-  /** The worker that runs. Throws why there is none. */
-  readonly host: () => FaultyHost
-  /** Aborted when there will be no other. */
-  readonly signal: AbortSignal
+  readonly worker: Pick<Supervisor, 'crash'> & { ask<T>(question: (control: FaultyControl) => Promise<T>): Promise<T> }
 }
 
 /**
@@ -32,7 +28,7 @@ export class Faults {
    * not lead, there is no other voter in reach, or none took over.
    */
   stepDown(): Promise<boolean> {
-    return this.#ask(({ control }) => control.stepDown())
+    return this.#parts.worker.ask(control => control.stepDown())
   }
 
   /**
@@ -59,7 +55,7 @@ export class Faults {
         `A freeze lasts more than 0 and at most ${freezeMsMax} ms, not ${ms}.`,
       )
     }
-    await this.#ask(({ control }) => control.suspend(ms))
+    await this.#parts.worker.ask(control => control.suspend(ms))
   }
 
   /**
@@ -67,22 +63,6 @@ export class Faults {
    * More than five in a minute are taken for a fault that restarting does not mend, and the database fails (`WORKER_UNAVAILABLE`).
    */
   killWorker(): void {
-    this.#parts.host().crash()
-  }
-
-  /** A worker that ends answers nothing any more. */
-  async #ask<T>(question: (host: FaultyHost) => Promise<T>): Promise<T> {
-    const { signal } = this.#parts
-    const host = this.#parts.host()
-    let onAbort = () => {}
-    const closed = new Promise<never>((_, reject) => {
-      onAbort = () => reject(new FlotillaError('STOPPED', 'The database was closed.'))
-      signal.addEventListener('abort', onAbort)
-    })
-    try {
-      return await Promise.race([question(host), host.ended, closed])
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
+    this.#parts.worker.crash()
   }
 }

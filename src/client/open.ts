@@ -144,20 +144,6 @@ function run(running: Running): Database {
     signal: page.signal,
   })
 
-  const host = () => {
-    if (supervisor.host === null) throw stopped()
-    return supervisor.host
-  }
-  const stopped = () =>
-    connection.failure ?? connection.interruption ?? new FlotillaError('STOPPED', 'The database was closed.')
-
-  const ended = new Promise<never>((_, reject) => {
-    page.signal.addEventListener('abort', () => reject(stopped()))
-  })
-  ended.catch(() => {})
-  /** What a worker that is gone was asked for is never answered. */
-  const untilEnd = <R>(answer: Promise<R>) => Promise.race([answer, ended, host().ended])
-
   return new Database({
     connection,
     invite: formatInvite(invite),
@@ -165,17 +151,17 @@ function run(running: Running): Database {
     status,
     signaling,
     sessionTtlSeconds,
-    faults: new Faults({ network, host, signal: page.signal }),
-    metrics: async () => host().control.metrics(),
-    exportData: goOn => untilEnd(host().control.exportData(Comlink.proxy(async fraction => goOn(fraction)))),
+    faults: new Faults({ network, worker: supervisor }),
+    metrics: () => supervisor.ask(control => control.metrics()),
+    exportData: goOn => supervisor.ask(control => control.exportData(Comlink.proxy(async fraction => goOn(fraction)))),
     leave: async force => {
-      unwrap(await untilEnd(host().control.leaveForGood(force)))
+      unwrap(await supervisor.ask(control => control.leaveForGood(force)))
       end()
     },
     close: async () => {
       if (page.signal.aborted) return
-      const failed = new Promise(resolve => page.signal.addEventListener('abort', resolve))
-      await Promise.race([supervisor.host?.control.close(), failed])
+      // A worker that is gone has nothing left to close.
+      await supervisor.ask(control => control.close()).catch(() => {})
       memory.release()
       end()
     },

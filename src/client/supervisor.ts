@@ -1,5 +1,12 @@
 import type { MemberId } from '../raft/types.ts'
-import type { FromHost, HostStatus, MembershipOptions, OpenOptions, OutboxEntry } from '../worker/protocol.ts'
+import type {
+  FromHost,
+  HostControl,
+  HostStatus,
+  MembershipOptions,
+  OpenOptions,
+  OutboxEntry,
+} from '../worker/protocol.ts'
 import type { Connection } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import type { LastMember } from './last-member.ts'
@@ -51,6 +58,8 @@ export class Supervisor {
   #retry: ReturnType<typeof setTimeout> | undefined
   #retryMs = retryMsMin
   #openedAt = 0
+  /** End the waits for what the worker was asked. */
+  readonly #asked = new Set<(why: FlotillaError) => void>()
 
   constructor(options: SupervisorOptions) {
     this.#options = options
@@ -70,11 +79,48 @@ export class Supervisor {
     return this.#run({ mode, data, lastMember, lastMemberReleased: last?.released ?? false, unanswered: [] })
   }
 
+  /**
+   * Asks the worker that runs. One that is gone answers nothing any more: then it rejects with why, or if there is none to ask.
+   */
+  async ask<T>(question: (control: HostControl) => Promise<T>): Promise<T> {
+    const { control } = this.#running
+    let end: (why: FlotillaError) => void = () => {}
+    const ended = new Promise<never>((_, reject) => {
+      end = reject
+    })
+    this.#asked.add(end)
+    try {
+      return await Promise.race([question(control), ended])
+    } finally {
+      this.#asked.delete(end)
+    }
+  }
+
+  /** Ends the worker that runs as if it had ended by itself. Throws why there is none. */
+  crash(): void {
+    this.#running.crash()
+  }
+
   /** Without ado: whoever wants a farewell says it before. */
   end(): void {
+    this.#end(this.#stopped())
+  }
+
+  get #running(): WorkerHost {
+    if (this.#host === null) throw this.#stopped()
+    return this.#host
+  }
+
+  #stopped(): FlotillaError {
+    const { failure, interruption } = this.#options.connection
+    return failure ?? interruption ?? new FlotillaError('STOPPED', 'The database was closed.')
+  }
+
+  #end(why: FlotillaError): void {
     clearTimeout(this.#retry)
     this.#host?.terminate()
     this.#host = null
+    for (const end of this.#asked) end(why)
   }
 
   async #run(opening: Omit<OpenOptions, 'clusterId' | 'membership'>): Promise<HostStatus> {
@@ -121,7 +167,7 @@ export class Supervisor {
   #replace(legacy: Legacy, cause: FlotillaError): void {
     const { connection } = this.#options
     connection.detach()
-    this.end()
+    this.#end(cause)
     const now = this.#now()
     this.#restarts = this.#restarts.filter(at => now - at < restartWindowMs)
     if (this.#restarts.length >= restartsMax) {
@@ -134,7 +180,7 @@ export class Supervisor {
 
   #wait(legacy: Legacy, cause: FlotillaError): void {
     this.#options.connection.interrupt(cause)
-    this.end()
+    this.#end(cause)
     // One that ran for a while was out of room again for a reason of its own.
     if (this.#now() - this.#openedAt > retryMsMax) this.#retryMs = retryMsMin
     this.#retry = setTimeout(() => this.#openAgain(legacy), this.#retryMs)

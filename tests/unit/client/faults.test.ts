@@ -1,47 +1,28 @@
 import { expect, test } from 'vitest'
-import { FlotillaError } from '../../../src/client/errors.ts'
-import { Faults, type FaultsParts } from '../../../src/client/faults.ts'
+import { Faults } from '../../../src/client/faults.ts'
 
-/** A page whose worker is asked, and does not answer before it is told to. */
+/** A page whose worker does as it is told. */
 function setUp() {
   const calls: string[] = []
-  const closing = new AbortController()
-  let answer: (value: boolean) => void = () => {}
-  let end: (error: FlotillaError) => void = () => {}
-  const host: ReturnType<FaultsParts['host']> = {
-    control: {
-      stepDown: () => {
-        calls.push('stepDown')
-        return new Promise(resolve => {
-          answer = resolve
-        })
-      },
-      suspend: async ms => {
-        calls.push(`suspend ${ms}`)
-      },
+  const control = {
+    stepDown: async () => {
+      calls.push('stepDown')
+      return true
     },
-    ended: new Promise<never>((_, reject) => {
-      end = reject
-    }),
-    crash: () => calls.push('crash'),
+    suspend: async (ms: number) => {
+      calls.push(`suspend ${ms}`)
+    },
   }
-  host.ended.catch(() => {})
-  const network = { connect: () => calls.push('connect'), disconnect: () => calls.push('disconnect') }
-  const faults = new Faults({ network, host: () => host, signal: closing.signal })
-  return {
-    calls,
-    closing,
-    faults,
-    answer: (value: boolean) => answer(value),
-    end: (error: FlotillaError) => end(error),
-  }
+  const faults = new Faults({
+    network: { connect: () => calls.push('connect'), disconnect: () => calls.push('disconnect') },
+    worker: { ask: question => question(control), crash: () => calls.push('crash') },
+  })
+  return { calls, faults }
 }
 
 test('each fault is brought about where it happens in life', async () => {
-  const { calls, faults, answer } = setUp()
-  const stepping = faults.stepDown()
-  answer(true)
-  expect(await stepping).toBe(true)
+  const { calls, faults } = setUp()
+  expect(await faults.stepDown()).toBe(true)
   await faults.freeze(5_000)
   faults.disconnect()
   faults.connect()
@@ -55,18 +36,4 @@ test('a freeze has a length, and a longest one', async () => {
     await expect(faults.freeze(ms)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
   }
   expect(calls).toEqual([])
-})
-
-test('a worker that ends meanwhile is not waited for', async () => {
-  const { faults, end } = setUp()
-  const stepping = faults.stepDown()
-  end(new FlotillaError('WORKER_UNAVAILABLE', 'The worker ended.'))
-  await expect(stepping).rejects.toMatchObject({ code: 'WORKER_UNAVAILABLE' })
-})
-
-test('nor one of a database that was closed', async () => {
-  const { faults, closing } = setUp()
-  const stepping = faults.stepDown()
-  closing.abort()
-  await expect(stepping).rejects.toMatchObject({ code: 'STOPPED' })
 })

@@ -6,7 +6,7 @@ import { defaultMembership } from '../../../src/client/membership.ts'
 import { restartsMax, restartWindowMs, retryMsMax, retryMsMin, Supervisor } from '../../../src/client/supervisor.ts'
 import type { startWorker, WorkerHost } from '../../../src/client/worker-host.ts'
 import type { OpenOptions, OpenResult, ToHost } from '../../../src/worker/protocol.ts'
-import { aloneStatus, noData } from './fake-host.ts'
+import { aloneStatus, errorOf, noData } from './fake-host.ts'
 
 /** A worker that does as it is told. */
 class FakeWorker {
@@ -242,4 +242,47 @@ test('a worker that was told to end is not replaced, and what an old one says is
   await Promise.resolve()
   await Promise.resolve()
   expect(page.workers).toHaveLength(2)
+})
+
+describe('what the worker was asked', () => {
+  const never = () => new Promise<never>(() => {})
+
+  test('is answered by it', async () => {
+    const { supervisor } = await opened()
+    expect(await supervisor.ask(async control => `${await control.stepDown()}`)).toBe('false')
+    await expect(supervisor.ask(() => Promise.reject(new Error('no')))).rejects.toThrow('no')
+  })
+
+  test('is not waited for when it ends', async () => {
+    const page = await opened()
+    const asking = errorOf(page.supervisor.ask(never))
+    await page.endWorker()
+    expect(await asking).toMatchObject({ code: 'WORKER_UNAVAILABLE' })
+  })
+
+  test.each(['EVICTED', 'NOSPACE', 'CORRUPT'] as const)('is not waited for when its member fails: %s', async code => {
+    const page = await opened()
+    page.connection.status.subscribe(() => {
+      if (page.connection.failure !== null) page.supervisor.end()
+    })
+    const asking = errorOf(page.supervisor.ask(never))
+    page.worker.receive({ type: 'failed', code, message: '', successor: 7, unanswered: [] })
+    expect(await asking).toMatchObject({ code })
+    page.supervisor.end()
+  })
+
+  test('is not waited for when the database is closed, and then nothing can be asked', async () => {
+    const { supervisor } = await opened()
+    const asking = errorOf(supervisor.ask(never))
+    supervisor.end()
+    expect(await asking).toMatchObject({ code: 'STOPPED' })
+    expect(await errorOf(supervisor.ask(never))).toMatchObject({ code: 'STOPPED' })
+    expect(() => supervisor.crash()).toThrow('closed')
+  })
+
+  async function opened(): Promise<Page> {
+    const page = new Page()
+    await page.supervisor.open('open')
+    return page
+  }
 })
