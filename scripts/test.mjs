@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { installBrowsers } from './browsers.mjs'
-import { installEtcd } from './etcd.mjs'
+import { installPrograms } from './programs.mjs'
 import { installPackages, runNode, SetupError } from './setup.mjs'
 
 const usage = `Installs what is missing and runs all checks: types, lint, unit tests and simulations, build, browser tests.
@@ -15,8 +15,8 @@ const usage = `Installs what is missing and runs all checks: types, lint, unit t
   npm test -- --help      this text
 
 Browser tests use an installed Chromium and Firefox. Where one is missing it is installed: as root on Debian with apt,
-else as Playwright's own build. Some unit tests compare with etcd: where it is missing it is installed, as root on Debian, with
-apt; else they are skipped. The last line reads "N passed, N failed"; the exit code is 0 if nothing failed.
+else as Playwright's own build. Some tests use etcd, Redis and coturn: what is missing of these is installed, as root on Debian,
+with apt; else those tests are skipped. The last line reads "N passed, N failed"; the exit code is 0 if nothing failed.
 `
 
 /** A step that takes longer than this hangs. */
@@ -163,7 +163,7 @@ async function test() {
   const all = unit === browser
   const chosen = steps.filter(({ group }) => all || (group === 'unit' ? unit : browser))
   await installPackages()
-  if (all || unit) console.log(await installEtcd())
+  console.log(await installPrograms(all ? ['unit', 'browser'] : unit ? ['unit'] : ['browser']))
   if (all || browser) {
     for (const { name, path } of await installBrowsers()) console.log(`Using ${name}: ${path}`)
   }

@@ -47,7 +47,12 @@ export const rooms: readonly Room[] = [
   { folder: 'src/offline', mayImport: [], packages: ['workbox-precaching', 'workbox-routing'] },
   { folder: 'src/ui', mayImport: ['src/client', 'src/offline/protocol.ts'], packages: ['svelte', 'uqr'] },
   { folder: 'src/testing', mayImport: ['src/client'], packages: ['@playwright/test'], node: true },
-  { folder: 'signaling', mayImport: ['src/net/signaling-protocol.ts'], packages: ['ws', 'sirv', 'ioredis', 'pino', 'prom-client'], node: true },
+  {
+    folder: 'signaling',
+    mayImport: ['src/net/signaling-protocol.ts'],
+    packages: ['ws', 'sirv', 'ioredis', 'pino', 'prom-client'],
+    node: true,
+  },
   {
     folder: 'gateway',
     mayImport: ['src/raft/types.ts', 'src/store', 'src/replica', 'src/wal/memory-wal.ts'],
