@@ -16,3 +16,7 @@ export const eventsMax = 512
 
 /** A worker may be stopped for so long on purpose: long enough to see the cluster forget a member. */
 export const freezeMsMax = 600_000
+
+/** A worker that ends more often than this is not started again: whatever ends it would end the next one, too. */
+export const restartsMax = 5
+export const restartWindowMs = 60_000

@@ -10,11 +10,9 @@ import type {
 import type { Connection } from './connection.ts'
 import { FlotillaError } from './errors.ts'
 import type { LastMember } from './last-member.ts'
+import { restartsMax, restartWindowMs } from './limits.ts'
 import { startWorker, type WorkerHost } from './worker-host.ts'
 
-/** A worker that ends more often than this is not started again: whatever ends it would end the next one, too. */
-export const restartsMax = 5
-export const restartWindowMs = 60_000
 /** A member that found no room, or no disk, is opened again after this long, and each time it finds none after twice as long. */
 export const retryMsMin = 1_000
 export const retryMsMax = 60_000

@@ -1,7 +1,8 @@
-import { type Readable, writable } from 'svelte/store'
+import { derived, type Readable, writable } from 'svelte/store'
 import type { Database, DatabaseEvent, DatabaseStatus } from '../client/flotilla.ts'
 import { clientBoard } from './board/client-board.ts'
 import { seed } from './board/seed.ts'
+import { type ClusterView, viewCluster } from './cluster/view.ts'
 import { type BoardData, boardData } from './data/board-data.ts'
 import { Desk } from './desk.ts'
 import { type InspectorSource, inspectorSource } from './inspector/source.ts'
@@ -18,6 +19,8 @@ export type Session =
       readonly invite: string
       readonly desk: Desk
       readonly status: Readable<DatabaseStatus>
+      /** What that looks like. */
+      readonly cluster: Readable<ClusterView>
       readonly inspector: InspectorSource
       readonly data: BoardData
       /** A new board is getting its first lists: it is not empty, only not there yet. */
@@ -35,12 +38,14 @@ export function beginSession(start: Start, open: OpenDatabase, onOpen: (db: Data
       const board = clientBoard(db)
       const desk = new Desk(board)
       tellDamage(db, desk)
-      const inspector = inspectorSource(db)
+      const cluster = derived(db.statusStore, viewCluster)
+      const inspector = inspectorSource(db, cluster)
       const opened = {
         kind: 'open',
         invite: db.invite,
         desk,
         status: db.statusStore,
+        cluster,
         inspector,
         data: boardData(db),
       } as const

@@ -8,6 +8,7 @@ import { type DatabaseStatus, FlotillaError } from '../../src/client/flotilla.ts
 import App from '../../src/ui/App.svelte'
 import type { Card } from '../../src/ui/board/model.ts'
 import { seed } from '../../src/ui/board/seed.ts'
+import { viewCluster } from '../../src/ui/cluster/view.ts'
 import type { BoardData, BoardFiles } from '../../src/ui/data/board-data.ts'
 import { Desk } from '../../src/ui/desk.ts'
 import { damageNotice } from '../../src/ui/notices.ts'
@@ -146,7 +147,8 @@ async function open(
   const desk = new Desk(board)
   desk.board.subscribe(() => {})
   await act({ board, desk })
-  return { kind: 'open', invite, desk, status: readable(status), inspector, data: inventedData, seeding: false }
+  const stores = { status: readable(status), cluster: readable(viewCluster(status)) }
+  return { kind: 'open', invite, desk, ...stores, inspector, data: inventedData, seeding: false }
 }
 
 const failed = (...[code, message]: ConstructorParameters<typeof FlotillaError>): Promise<Session> =>

@@ -113,6 +113,14 @@ export function milliseconds(value: number): string {
   return value < 10 ? `${value.toFixed(1)} ms` : `${grouped.format(Math.round(value))} ms`
 }
 
+const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+
+export function bytes(value: number): string {
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10))
+  const scaled = value / 1024 ** power
+  return `${scaled >= 100 || power === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${units[power]}`
+}
+
 export function quorumWords({ quorum, voters }: Pick<ClusterView, 'quorum' | 'voters'>): string {
   if (quorum === 'joining') return 'not known yet'
   const count = `${number(voters.inReach)} of ${number(voters.total)} ${voters.total === 1 ? 'voter' : 'voters'}`

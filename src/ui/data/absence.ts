@@ -1,6 +1,5 @@
 import { derived, type Readable } from 'svelte/store'
-import type { DatabaseStatus } from '../../client/flotilla.ts'
-import { type ClusterView, type MemberView, viewCluster } from '../cluster/view.ts'
+import type { ClusterView, MemberView } from '../cluster/view.ts'
 
 /** Who is missing, and since when, as far as this page knows. Times are by `Date.now()`. */
 export interface Absence {
@@ -20,10 +19,10 @@ export function noteAbsence(absence: Absence, { quorum, members }: ClusterView, 
   return { lostSince, lastHeard }
 }
 
-export function watchAbsence(status: Readable<DatabaseStatus>, now: () => number = Date.now): Readable<Absence> {
+export function watchAbsence(cluster: Readable<ClusterView>, now: () => number = Date.now): Readable<Absence> {
   let absence = noAbsence
-  return derived(status, status => {
-    absence = noteAbsence(absence, viewCluster(status), now())
+  return derived(cluster, view => {
+    absence = noteAbsence(absence, view, now())
     return absence
   })
 }

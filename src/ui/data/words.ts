@@ -1,6 +1,5 @@
 import type { RecoverRefusal, RecoverReport, RecoverStep, StorageUse } from '../../client/flotilla.ts'
-import { number } from '../cluster/words.ts'
-import { bytes } from '../inspector/figures.ts'
+import { bytes, number } from '../cluster/words.ts'
 import { codeOf } from '../problems.ts'
 
 /** Why a file was not taken, or not made. */

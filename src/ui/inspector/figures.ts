@@ -39,11 +39,3 @@ export function since(earlier: Durations | undefined, now: Durations): Durations
   if (count === 0) return { count, meanMs: null }
   return { count, meanMs: (now.meanMs * now.count - earlier.meanMs * earlier.count) / count }
 }
-
-const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
-
-export function bytes(value: number): string {
-  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, value)) / 10))
-  const scaled = value / 1024 ** power
-  return `${scaled >= 100 || power === 0 ? Math.round(scaled) : scaled.toFixed(1)} ${units[power]}`
-}

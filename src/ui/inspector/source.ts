@@ -1,6 +1,6 @@
-import { derived, type Readable, readonly, writable } from 'svelte/store'
+import { type Readable, readonly, writable } from 'svelte/store'
 import type { Database, DatabaseEvent, DatabaseStatus, PendingWrite } from '../../client/flotilla.ts'
-import { viewCluster } from '../cluster/view.ts'
+import type { ClusterView } from '../cluster/view.ts'
 import { emptyHistory, type History, record, slept } from './history.ts'
 
 /** What the inspector shows, and what it can do. A `Database` has all of it but the past. */
@@ -19,12 +19,12 @@ export interface InspectorSource {
 export type StorageFigures = Awaited<ReturnType<Database['storage']>>
 
 /** Begins to remember at once, so that whoever opens the inspector sees what led up to it. */
-export function inspectorSource(db: Database): InspectorSource {
+export function inspectorSource(db: Database, cluster: Readable<ClusterView>): InspectorSource {
   return {
     status: db.statusStore,
     events: db.events,
     pending: db.pending,
-    history: keepHistory(db.statusStore, db.events),
+    history: keepHistory(cluster, db.events),
     metrics: () => db.metrics(),
     storage: () => db.storage(),
     faults: db.faults,
@@ -33,12 +33,12 @@ export function inspectorSource(db: Database): InspectorSource {
 
 /** For as long as the page lives. */
 export function keepHistory(
-  status: Readable<DatabaseStatus>,
+  cluster: Readable<ClusterView>,
   events: Readable<readonly DatabaseEvent[]>,
   now: () => number = Date.now,
 ): Readable<History> {
   const history = writable<History>(emptyHistory(now()))
-  derived(status, viewCluster).subscribe(cluster => history.update(past => record(past, cluster, now())))
+  cluster.subscribe(view => history.update(past => record(past, view, now())))
   let seen: DatabaseEvent | undefined
   events.subscribe(all => {
     const news = seen === undefined ? all : all.slice(all.lastIndexOf(seen) + 1)

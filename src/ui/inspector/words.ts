@@ -1,4 +1,5 @@
 import type { DatabaseEvent, MembershipReason, WithheldBecause } from '../../client/flotilla.ts'
+import { restartsMax, restartWindowMs } from '../../client/limits.ts'
 import type { ClusterView, MemberView } from '../cluster/view.ts'
 import { milliseconds, number } from '../cluster/words.ts'
 import type { PastRole } from './history.ts'
@@ -157,13 +158,9 @@ export function pictureWords({ members, leader, voters }: ClusterView): string {
   return `${count}, ${voters.total} with a vote, ${away === 0 ? 'all' : members.length - away} in reach; ${lead}.`
 }
 
-/** More within a minute would end the page's database (`restartsMax` in the client). */
-export const killsMax = 5
-const killWindowMs = 60_000
-
-/** `kills`: when there were any, by `Date.now()`. */
+/** More within the window would end the page's database. `kills`: when there were any, by `Date.now()`. */
 export function killsLeft(kills: readonly number[], now: number): number {
-  return killsMax - kills.filter(at => now - at < killWindowMs).length
+  return restartsMax - kills.filter(at => now - at < restartWindowMs).length
 }
 
 /** What the browser has promised about what it stores. */

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
-import { readable, writable } from 'svelte/store'
+import { derived, readable, writable } from 'svelte/store'
 import { describe, expect, test } from 'vitest'
 import type { DatabaseEvent, DatabaseStatus } from '../../../src/client/flotilla.ts'
 import { viewCluster } from '../../../src/ui/cluster/view.ts'
-import { bytes, figuresOf, since } from '../../../src/ui/inspector/figures.ts'
+import { bytes } from '../../../src/ui/cluster/words.ts'
+import { figuresOf, since } from '../../../src/ui/inspector/figures.ts'
 import { emptyHistory, type History, historyMs, record, slept } from '../../../src/ui/inspector/history.ts'
 import { arrange, seatSizes } from '../../../src/ui/inspector/layout.ts'
 import { barOf, logWindow } from '../../../src/ui/inspector/log-bars.ts'
@@ -93,7 +94,7 @@ describe('the past', () => {
     const events = writable<readonly DatabaseEvent[]>([])
     let now = 1_000
     let seen: History | undefined
-    keepHistory(statuses, events, () => now).subscribe(history => {
+    keepHistory(derived(statuses, viewCluster), events, () => now).subscribe(history => {
       seen = history
     })
     now = 8_000
@@ -107,7 +108,7 @@ describe('the past', () => {
   test('without a tab’s own member there is nothing to have slept', () => {
     const history = emptyHistory(0)
     expect(slept(history, { kind: 'woke', at: 8, member: 1, asleepMs: 5 })).toBe(history)
-    expect(keepHistory(readable(status(1, 1)), readable([]), () => 1)).toBeDefined()
+    expect(keepHistory(readable(view(1, 1)), readable([]), () => 1)).toBeDefined()
   })
 
   test('is drawn as spans, each until the next', () => {
