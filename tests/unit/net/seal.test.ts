@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { newInvite, viewerInvite } from '../../../src/client/invite.ts'
 import { fromBase64Url, toBase64Url } from '../../../src/net/page/base64.ts'
 import { type SealKeys, sealKeys } from '../../../src/net/page/keys.ts'
-import type { PeerSignal } from '../../../src/net/page/peer-signal.ts'
+import { type PeerSignal, readPeerSignal } from '../../../src/net/page/peer-signal.ts'
 import { Seal } from '../../../src/net/page/seal.ts'
 
 const greeting: PeerSignal = { kind: 'greet', peer: 'a', answer: true }
@@ -141,7 +141,7 @@ describe('a server or stranger', () => {
     let said = ''
     while (payload.length % 4 === 0) {
       said += '.'
-      payload = await a.seal('b', { ...offer, kind: 'signal', data: { type: 'offer', sdp: said } })
+      payload = await a.seal('b', signal({ ...offer, data: { type: 'offer', sdp: said } }))
     }
     const last = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'.indexOf(payload.slice(-1))
     const respelled =
