@@ -1,6 +1,6 @@
 import type { LinksCounters } from '../net/worker/links.ts'
 import type { ReplicaMetrics } from '../replica/types.ts'
-import type { HostStatus } from './protocol.ts'
+import type { HostStatus, PeerTotals } from './protocol.ts'
 
 /** In seconds; etcd's own for `etcd_disk_wal_fsync_duration_seconds`: 1 ms, doubled 13 times. */
 export const fsyncBucketsSeconds: readonly number[] = doubled(0.001, 14)
@@ -129,15 +129,36 @@ export function renderMetrics({ status, replica, links, fsync, roundTrips, page 
   text.gauge('flotilla_unanswered_writes', 'Writes of the page not answered yet.', page.unansweredWrites)
   text.gauge('flotilla_outbox_writes', 'Of these, those durably kept.', page.outboxWrites)
   text.gauge('flotilla_kept_leases', 'Leases kept alive from here.', page.keptLeases)
-  const states = countBy(status.links, ({ kind, state }) => `${kind} ${state}`)
-  const linkSamples = [...states].map(([key, value]): Sample => {
+  writeLinks(text, status.links, links)
+  return text.toString()
+}
+
+function writeLinks(text: MetricsText, links: HostStatus['links'], counters: LinksCounters): void {
+  const states = countBy(links, ({ kind, state }) => `${kind} ${state}`)
+  const stateSamples = [...states].map(([key, value]): Sample => {
     const [kind = '', state = ''] = key.split(' ')
     return { labels: { kind, state }, value }
   })
-  text.family('flotilla_links', 'Connections to peers.', 'gauge', linkSamples)
-  const lost = Object.entries(links).map(([reason, value]): Sample => ({ labels: { reason }, value }))
+  text.family('flotilla_links', 'Connections to peers.', 'gauge', stateSamples)
+  // One link to a peer is up at most, so each peer is there once.
+  const up = links.filter(({ state }) => state === 'up')
+  const total = (name: string, help: string, label: 'To' | 'From', of: keyof PeerTotals) =>
+    text.family(
+      name,
+      help,
+      'counter',
+      up.map(({ peer, peerTotals }) => ({ labels: { [label]: peer }, value: peerTotals[of] })),
+    )
+  total('etcd_network_peer_sent_bytes_total', 'Bytes sent to peers.', 'To', 'sentBytes')
+  total('etcd_network_peer_received_bytes_total', 'Bytes received from peers.', 'From', 'receivedBytes')
+  total('flotilla_link_dropped_messages_total', 'Messages lost as too much was waiting.', 'To', 'dropped')
+  total('flotilla_link_reconnects_total', 'Times a peer was linked again.', 'To', 'reconnects')
+  const queues = up.flatMap(({ peer, queuedBytes }) =>
+    Object.entries(queuedBytes).map(([precedence, value]): Sample => ({ labels: { To: peer, precedence }, value })),
+  )
+  text.family('flotilla_link_queue_bytes', 'Bytes that wait to be sent, by precedence.', 'gauge', queues)
+  const lost = Object.entries(counters).map(([reason, value]): Sample => ({ labels: { reason }, value }))
   text.family('flotilla_messages_lost_total', 'Messages between members that were lost here.', 'counter', lost)
-  return text.toString()
 }
 
 /** Prometheus' text exposition format, version 0.0.4. */

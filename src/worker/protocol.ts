@@ -1,3 +1,4 @@
+import type { PeerRole } from '../net/links-protocol.ts'
 import type { MemberId } from '../raft/types.ts'
 import type {
   ClientRequest,
@@ -91,11 +92,26 @@ export interface LinkStatus {
   /** The peer's random name: one tab's life. */
   readonly peer: string
   readonly kind: LinkKind
+  /** Null while the link is opening and it is not known yet. */
+  readonly role: PeerRole | null
   readonly state: 'opening' | 'up'
   /** Members the peer hosts. */
   readonly members: readonly MemberId[]
   /** Last measured round trip, milliseconds. */
   readonly roundTrip: number | null
+  /** What waits for the channels to take more, by what goes first. */
+  readonly queuedBytes: { readonly urgent: number; readonly append: number; readonly snapshot: number }
+  /** Over all links there were to this peer. */
+  readonly peerTotals: PeerTotals
+}
+
+export interface PeerTotals {
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  /** Messages that were lost because too much was waiting. */
+  readonly dropped: number
+  /** How often it was linked again after there had been no link to it. */
+  readonly reconnects: number
 }
 
 export interface HostStatus {

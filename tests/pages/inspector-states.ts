@@ -3,6 +3,7 @@ import { readable } from 'svelte/store'
 import type { DatabaseEvent, DatabaseStatus, PendingWrite } from '../../src/client/flotilla.ts'
 import type { History, Mark, TermMark } from '../../src/ui/inspector/history.ts'
 import type { InspectorSource } from '../../src/ui/inspector/source.ts'
+import { linkTo } from '../unit/client/fake-link.ts'
 
 type Replica = DatabaseStatus['replica']
 type Member = Replica['members'][number]
@@ -28,7 +29,7 @@ function member(id: number, position: Member['position'], more: Partial<Member> 
 
 function link(member: number, more: Partial<Link> = {}): Link {
   const roundTrip = 0.3 + (member % 17) / 10
-  return { peer: `peer-${member}`, kind: 'webrtc', state: 'up', members: [member], roundTrip, ...more }
+  return linkTo(`peer-${member}`, [member], { roundTrip, ...more })
 }
 
 function cluster(members: readonly Member[], leader: number, more: Partial<DatabaseStatus> = {}): DatabaseStatus {

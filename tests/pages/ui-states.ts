@@ -15,6 +15,7 @@ import { damageNotice } from '../../src/ui/notices.ts'
 import { problemOf } from '../../src/ui/problems.ts'
 import type { Session } from '../../src/ui/session.ts'
 import '../../src/ui/theme.css'
+import { linkTo } from '../unit/client/fake-link.ts'
 import { MemoryBoard } from '../unit/ui/memory-board.ts'
 import { inspected, inventedSource } from './inspector-states.ts'
 
@@ -47,9 +48,6 @@ const alone: DatabaseStatus = {
   interruption: null,
 }
 
-const link = (peer: string, members: readonly number[], more: Partial<DatabaseStatus['links'][number]> = {}) =>
-  ({ peer, kind: 'webrtc', state: 'up', members, roundTrip: 0.4, ...more }) as const
-
 const three: DatabaseStatus = {
   ...alone,
   replica: {
@@ -63,7 +61,7 @@ const three: DatabaseStatus = {
       member(third, at('follower', 1479)),
     ],
   },
-  links: [link('b', [second]), link('c', [third], { kind: 'bridged', roundTrip: 12.6 })],
+  links: [linkTo('b', [second]), linkTo('c', [third], { kind: 'bridged', roundTrip: 12.6 })],
 }
 
 function replica(change: Partial<Replica>, more: Partial<DatabaseStatus> = {}): DatabaseStatus {
@@ -81,7 +79,7 @@ const leaderLost = replica(
       member(third, at('follower', 1479)),
     ],
   },
-  { links: [link('c', [third])] },
+  { links: [linkTo('c', [third])] },
 )
 const offline = replica(
   {
@@ -118,7 +116,7 @@ const learner = replica(
       member(6634, null, { state: 'learner', connected: false }),
     ],
   },
-  { adopted: [fourth], links: [link('b', [second]), link('c', [third], { kind: 'relay', roundTrip: 184 })] },
+  { adopted: [fourth], links: [linkTo('b', [second]), linkTo('c', [third], { kind: 'relay', roundTrip: 184 })] },
 )
 
 const inventedData: BoardData = {

@@ -1,6 +1,6 @@
 import type { SignalData } from 'simple-peer'
 import SimplePeer from 'simple-peer/simplepeer.min.js'
-import type { LinkId, ToLinks } from '../links-protocol.ts'
+import type { LinkId, PeerRole, ToLinks } from '../links-protocol.ts'
 import { bridgeChannel } from './bridge.ts'
 
 /** Negotiated ids, far above those that simple-peer's own channel is given in band. */
@@ -11,7 +11,7 @@ export interface ConnectionOptions {
   readonly link: LinkId
   readonly peer: string
   readonly initiator: boolean
-  readonly iceServers: readonly RTCIceServer[]
+  readonly rtcConfiguration: RTCConfiguration
   readonly handover: Handover
   onSignal(data: SignalData): void
   /** Once, and not after `destroy`: it failed, or the other side ended it. */
@@ -27,9 +27,9 @@ export class Connection {
   readonly #peer: SimplePeer
   #destroyed = false
 
-  constructor({ link, peer, initiator, iceServers, handover, onSignal, onClosed }: ConnectionOptions) {
+  constructor({ link, peer, initiator, rtcConfiguration, handover, onSignal, onClosed }: ConnectionOptions) {
     this.link = link
-    this.#peer = new SimplePeer({ initiator, trickle: true, config: { iceServers: [...iceServers] } })
+    this.#peer = new SimplePeer({ initiator, trickle: true, config: rtcConfiguration })
     this.#peer.on('signal', data => {
       if (!this.#destroyed) onSignal(data)
     })
@@ -90,6 +90,11 @@ export class Handover {
     }
     const ports = { raft: bridgeChannel(raft), bulk: bridgeChannel(bulk) }
     this.#post({ type: 'channels', link, peer, kind: 'bridged', ...ports }, [ports.raft, ports.bulk])
+  }
+
+  /** Must come before the link can open, which does not come up without. */
+  giveRole(link: LinkId, role: PeerRole): void {
+    this.#post({ type: 'role', link, role })
   }
 
   closed(link: LinkId): void {

@@ -1,10 +1,12 @@
 import type { BridgeControl } from '../links-protocol.ts'
 
-/** What a link needs of a data channel, be it the engine's own or one bridged by the page. Carries whole frames, in order. */
+/** What a link needs of a data channel, be it the engine's own, bridged by the page, or relayed. Carries whole frames, in order. */
 export interface Channel {
   readonly open: boolean
-  /** Bytes taken by `send` that have not left this machine yet. */
+  /** Bytes taken by `send` that have not left this machine yet, or on a relay, that the other end has not taken yet. */
   readonly bufferedAmount: number
+  /** The owner keeps `bufferedAmount` below. */
+  readonly windowBytesMax: number
   /** Only while `open`. Returns false when the channel turned out to be closed. */
   send(frame: Uint8Array<ArrayBuffer>): boolean
   /** What was sent still arrives. */
@@ -16,16 +18,22 @@ export interface ChannelEvents {
   onFrame(frame: Uint8Array): void
   /** Something that is no frame arrived. */
   onGarbage(): void
-  /** `bufferedAmount` has fallen to the low mark given. */
+  /** `bufferedAmount` has fallen, and is at the low mark given or below it. */
   onDrained(): void
   /** Once; nothing follows. Not after `close`. */
   onClosed(): void
 }
 
-export function transferredChannel(channel: RTCDataChannel, lowMarkBytes: number, events: ChannelEvents): Channel {
+/** For a channel that the engine itself sends from. */
+export interface ChannelLimits {
+  readonly windowBytesMax: number
+  readonly lowMarkBytes: number
+}
+
+export function transferredChannel(channel: RTCDataChannel, limits: ChannelLimits, events: ChannelEvents): Channel {
   let closed = false
   channel.binaryType = 'arraybuffer'
-  channel.bufferedAmountLowThreshold = lowMarkBytes
+  channel.bufferedAmountLowThreshold = limits.lowMarkBytes
   channel.onbufferedamountlow = () => {
     if (!closed) events.onDrained()
   }
@@ -45,6 +53,7 @@ export function transferredChannel(channel: RTCDataChannel, lowMarkBytes: number
   if (channel.readyState === 'open') queueMicrotask(opened)
   else channel.onopen = opened
   return {
+    windowBytesMax: limits.windowBytesMax,
     get open() {
       return !closed && channel.readyState === 'open'
     },
@@ -67,7 +76,8 @@ export function transferredChannel(channel: RTCDataChannel, lowMarkBytes: number
   }
 }
 
-export function bridgedChannel(port: MessagePort, lowMarkBytes: number, events: ChannelEvents): Channel {
+export function bridgedChannel(port: MessagePort, limits: ChannelLimits, events: ChannelEvents): Channel {
+  const { windowBytesMax, lowMarkBytes } = limits
   let phase: 'opening' | 'open' | 'closed' = 'opening'
   let buffered = 0
   const drained = (bytes: number) => {
@@ -97,6 +107,7 @@ export function bridgedChannel(port: MessagePort, lowMarkBytes: number, events: 
     else heard(data)
   }
   return {
+    windowBytesMax,
     get open() {
       return phase === 'open'
     },

@@ -2,12 +2,14 @@ import type { MemberId } from '../../raft/types.ts'
 import type { PeerMessage } from '../../replica/types.ts'
 import type { LinkKind, LinkStatus } from '../../worker/protocol.ts'
 import { decodeLinkFrame, encodeLinkFrame, encodePeerMessage, type LinkFrame } from '../codec.ts'
-import type { FromLinks, LinkId, ToLinks } from '../links-protocol.ts'
+import type { FromLinks, LinkId, PeerRole, ToLinks } from '../links-protocol.ts'
 import { bridgedChannel, type Channel, type ChannelEvents, transferredChannel } from './channel.ts'
-import { Lane, lowMarkBytes } from './lane.ts'
+import { appendClass, Lane, type LaneClass, lowMarkBytes, snapshotClass, urgentClass, windowBytesMax } from './lane.ts'
+import { type Precedence, precedenceOf } from './precedence.ts'
+import type { PeerTraffic } from './traffic.ts'
 
 /** Raised when peers of two versions could not understand each other. */
-const LINK_PROTOCOL = 1
+const LINK_PROTOCOL = 2
 
 /** A link that has said nothing for this long is down, whatever its channel claims: a worker that died leaves it open. */
 export const silentMsMax = 3_000
@@ -21,7 +23,10 @@ export const badFramesMax = 16
 export type DownReason = Extract<FromLinks, { type: 'down' }>['reason']
 
 type State =
-  /** `members` once hello was heard, which an engine may deliver before it says that the channel is open. */
+  /**
+   * `members` once hello was heard, which an engine may deliver before it says that the channel is open, and either before the page
+   * says who the peer is.
+   */
   | { readonly phase: 'opening'; readonly members: readonly MemberId[] | null }
   | { readonly phase: 'up'; readonly members: readonly MemberId[] }
   | { readonly phase: 'down' }
@@ -37,26 +42,41 @@ export interface LinkEvents {
   onDown(reason: DownReason): void
 }
 
+export type Channels = Extract<ToLinks, { type: 'channels' }>
+
 export interface LinkOptions {
-  readonly channels: Extract<ToLinks, { type: 'channels' }>
+  readonly channels: Channels
+  /** Counted here. */
+  readonly traffic: PeerTraffic
   /** This end's name and members, as hello tells them. */
   readonly self: { readonly peer: string; readonly members: readonly MemberId[] }
   readonly now: () => number
   readonly events: LinkEvents
 }
 
-/** One connection to one peer: up once this end may send and has heard the other's hello. */
+type LaneName = 'raft' | 'bulk'
+
+const lanes: Readonly<Record<LaneName, readonly LaneClass[]>> = {
+  raft: [urgentClass],
+  bulk: [appendClass, snapshotClass],
+}
+
+/** One connection to one peer: up once this end may send, knows the peer's role, and has heard its hello. */
 export class Link {
   readonly id: LinkId
   readonly peer: string
-  readonly #kind: LinkKind
+  readonly kind: LinkKind
+  readonly #traffic: PeerTraffic
   readonly #self: string
   readonly #now: () => number
   readonly #events: LinkEvents
   readonly #raft: Lane
   readonly #bulk: Lane
   #hosted: readonly MemberId[]
+  #role: PeerRole | null
   #state: State = { phase: 'opening', members: null }
+  /** Lanes on which the peer has said bye. On the others there may still be what it said before. */
+  readonly #farewells = new Set<LaneName>()
   /** When either channel last brought anything, from when the raft channel opened; null before. */
   #heardAt: number | null = null
   /** When the raft channel was last given something to carry. */
@@ -65,25 +85,44 @@ export class Link {
   #ping = { nonce: 0, sentAt: 0 }
   #roundTrip: number | null = null
 
-  constructor({ channels, self, now, events }: LinkOptions) {
+  constructor({ channels, traffic, self, now, events }: LinkOptions) {
     this.id = channels.link
     this.peer = channels.peer
-    this.#kind = channels.kind
+    this.kind = channels.kind
+    this.#role = channels.kind === 'relay' ? channels.role : null
+    this.#traffic = traffic
     this.#self = self.peer
     this.#hosted = self.members
     this.#now = now
     this.#events = events
-    const { raft, bulk } = opener(channels)
-    const lane = (open: (events: ChannelEvents) => Channel, onOpen: () => void) =>
-      new Lane(open, {
+    const openers = openersOf(channels)
+    const lane = (name: LaneName, onOpen: () => void) =>
+      new Lane(lanes[name], openers[name], {
         onOpen,
-        onFrame: () => this.forgiveSilence(),
-        onMessage: message => this.#received(message),
+        onFrame: bytes => {
+          traffic.receivedBytes += bytes
+          this.forgiveSilence()
+        },
+        onMessage: message => this.#received(name, message),
         onBadFrame: () => this.#bad(),
-        onClosed: () => this.#down('closed'),
+        onSent: bytes => {
+          traffic.sentBytes += bytes
+          this.#spokeAt = this.#now()
+        },
+        onClosed: () => this.#over(name),
       })
-    this.#raft = lane(raft, () => this.#opened())
-    this.#bulk = lane(bulk, () => {})
+    this.#raft = lane('raft', () => this.#opened())
+    this.#bulk = lane('bulk', () => {})
+  }
+
+  /** Null until the page has said it. */
+  get role(): PeerRole | null {
+    return this.#role
+  }
+
+  setRole(role: PeerRole): void {
+    this.#role = role
+    this.#becomeUpIfReady()
   }
 
   get members(): readonly MemberId[] {
@@ -95,20 +134,31 @@ export class Link {
   }
 
   get status(): LinkStatus {
+    const [urgent = 0] = this.#raft.queuedBytes
+    const [append = 0, snapshot = 0] = this.#bulk.queuedBytes
+    const { sentBytes, receivedBytes, dropped, reconnects } = this.#traffic
     return {
       peer: this.peer,
-      kind: this.#kind,
+      kind: this.kind,
+      role: this.#role,
       state: this.up ? 'up' : 'opening',
       members: this.members,
       roundTrip: this.#roundTrip,
+      queuedBytes: { urgent, append, snapshot },
+      peerTotals: { sentBytes, receivedBytes, dropped, reconnects },
     }
   }
 
-  /** Queues a message for the next `flush`; false when it had to be dropped. Snapshots take their own way. */
+  /** Queues a message for the next `flush`; false when it had to be dropped. */
   send(from: MemberId, to: MemberId, message: PeerMessage): boolean {
-    const lane = message.kind === 'snapshotChunk' ? this.#bulk : this.#raft
-    const taken = lane.add(encodePeerMessage(from, to, message))
-    if (taken && lane === this.#raft) this.#spokeAt = this.#now()
+    return this.sendEncoded(encodePeerMessage(from, to, message), precedenceOf(message))
+  }
+
+  /** The same for one that is bytes already. */
+  sendEncoded(bytes: Uint8Array, precedence: Precedence): boolean {
+    const taken =
+      precedence === 'urgent' ? this.#raft.add(bytes) : this.#bulk.add(bytes, precedence === 'append' ? 0 : 1)
+    if (!taken) this.#traffic.dropped++
     return taken
   }
 
@@ -134,7 +184,7 @@ export class Link {
     if (this.#heardAt === null) return
     const now = this.#now()
     if (now - this.#heardAt > silentMsMax) {
-      this.#down('silent')
+      this.#down(this.#farewells.size > 0 ? 'bye' : 'silent')
       return
     }
     if (now - this.#spokeAt < quietMsMax && now - this.#ping.sentAt < roundTripAgeMsMax) return
@@ -147,38 +197,47 @@ export class Link {
     if (this.#heardAt !== null) this.#heardAt = this.#now()
   }
 
-  /** Tells the peer that this end goes away on purpose, and ends. */
+  /** Tells the peer that this end goes away on purpose, on each lane behind all that is on its way there, and ends. */
   bye(): void {
-    this.#state = { phase: 'down' }
-    this.#raft.closeWith(encodeLinkFrame({ kind: 'bye' }))
-    this.#bulk.close()
+    this.#becomeDown()
+    const bye = encodeLinkFrame({ kind: 'bye' })
+    this.#raft.closeWith(bye)
+    this.#bulk.closeWith(bye)
   }
 
   end(): void {
-    this.#state = { phase: 'down' }
+    this.#becomeDown()
     this.#raft.close()
     this.#bulk.close()
+  }
+
+  #becomeDown(): void {
+    if (this.up) this.#traffic.wentDown()
+    this.#state = { phase: 'down' }
   }
 
   #opened(): void {
     this.#heardAt = this.#now()
     this.#hello()
-    if (this.#state.phase === 'opening' && this.#state.members !== null) this.#becomeUp(this.#state.members)
+    this.#becomeUpIfReady()
   }
 
-  #becomeUp(members: readonly MemberId[]): void {
-    this.#state = { phase: 'up', members }
+  #becomeUpIfReady(): void {
+    if (this.#state.phase !== 'opening' || this.#state.members === null) return
+    if (this.#heardAt === null || this.#role === null) return
+    this.#state = { phase: 'up', members: this.#state.members }
+    this.#traffic.cameUp()
     this.#events.onUp()
   }
 
-  #received(bytes: Uint8Array): void {
+  #received(lane: LaneName, bytes: Uint8Array): void {
     if (this.#state.phase === 'down') return
     const frame = decodeLinkFrame(bytes)
-    if (frame.ok) this.#handle(frame.value)
+    if (frame.ok) this.#handle(lane, frame.value)
     else this.#bad()
   }
 
-  #handle(frame: LinkFrame): void {
+  #handle(lane: LaneName, frame: LinkFrame): void {
     switch (frame.kind) {
       case 'hello':
         this.#heardHello(frame.protocol, frame.peer, frame.members)
@@ -192,10 +251,12 @@ export class Link {
         this.#events.onRoundTrip()
         break
       case 'bye':
-        this.#down('bye')
+        this.#farewells.add(lane)
+        if (this.#farewells.size === 2) this.#down('bye')
         break
       case 'peer':
-        this.#events.onMessage(frame.from, frame.to, frame.message)
+        // What is heard before it is known from whom is lost.
+        if (this.#role !== null) this.#events.onMessage(frame.from, frame.to, frame.message)
         break
     }
   }
@@ -206,10 +267,9 @@ export class Link {
     } else if (this.#state.phase === 'up') {
       this.#state = { phase: 'up', members }
       this.#events.onMembers()
-    } else if (this.#heardAt !== null) {
-      this.#becomeUp(members)
     } else {
       this.#state = { phase: 'opening', members }
+      this.#becomeUpIfReady()
     }
   }
 
@@ -220,7 +280,16 @@ export class Link {
   #sendNow(frame: LinkFrame): void {
     this.#raft.add(encodeLinkFrame(frame))
     this.#raft.flush()
-    this.#spokeAt = this.#now()
+  }
+
+  /** A channel closes when all that was sent on it has come. */
+  #over(lane: LaneName): void {
+    if (this.#farewells.size === 0) {
+      this.#down('closed')
+      return
+    }
+    this.#farewells.add(lane)
+    if (this.#farewells.size === 2) this.#down('bye')
   }
 
   #bad(): void {
@@ -239,19 +308,20 @@ export class Link {
 
 type Opener = (events: ChannelEvents) => Channel
 
-function opener(channels: Extract<ToLinks, { type: 'channels' }>): { raft: Opener; bulk: Opener } {
+function openersOf(channels: Channels): Readonly<Record<LaneName, Opener>> {
+  const limits = { windowBytesMax, lowMarkBytes }
   if (channels.kind === 'webrtc') {
     const { raft, bulk } = channels
     return {
-      raft: events => transferredChannel(raft, lowMarkBytes, events),
-      bulk: events => transferredChannel(bulk, lowMarkBytes, events),
+      raft: events => transferredChannel(raft, limits, events),
+      bulk: events => transferredChannel(bulk, limits, events),
     }
   }
   // No page asks for one yet.
   if (channels.kind === 'relay') throw new Error('no relay')
   const { raft, bulk } = channels
   return {
-    raft: events => bridgedChannel(raft, lowMarkBytes, events),
-    bulk: events => bridgedChannel(bulk, lowMarkBytes, events),
+    raft: events => bridgedChannel(raft, limits, events),
+    bulk: events => bridgedChannel(bulk, limits, events),
   }
 }

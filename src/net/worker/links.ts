@@ -2,7 +2,8 @@ import type { MemberId } from '../../raft/types.ts'
 import type { PeerMessage } from '../../replica/types.ts'
 import type { LinkStatus } from '../../worker/protocol.ts'
 import type { FromLinks, LinkId, ToLinks } from '../links-protocol.ts'
-import { type DownReason, Link } from './link.ts'
+import { type Channels, type DownReason, Link } from './link.ts'
+import { Traffic } from './traffic.ts'
 
 /** Often enough that three in a row tell a dead peer from a slow one within `silentMsMax`. */
 export const pulseIntervalMs = 1_000
@@ -54,6 +55,7 @@ export interface LinksCounters {
 export class Links {
   readonly #options: LinksOptions
   readonly #links = new Map<LinkId, Link>()
+  readonly #traffic = new Traffic()
   #routes: ReadonlyMap<MemberId, Link> = new Map()
   #hosted: readonly MemberId[] = []
   #ended = false
@@ -120,6 +122,9 @@ export class Links {
       case 'channels':
         this.#add(message)
         break
+      case 'role':
+        this.#links.get(message.link)?.setRole(message.role)
+        break
       case 'closed': {
         const link = this.#links.get(message.link)
         if (link === undefined) return
@@ -130,9 +135,10 @@ export class Links {
     }
   }
 
-  #add(channels: Extract<ToLinks, { type: 'channels' }>): void {
+  #add(channels: Channels): void {
     const link: Link = new Link({
       channels,
+      traffic: this.#traffic.of(channels.peer),
       self: { peer: this.#options.peer, members: this.#hosted },
       now: () => this.#options.clock.now(),
       events: {

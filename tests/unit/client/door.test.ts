@@ -1,14 +1,15 @@
 import { expect, test } from 'vitest'
 import { farewell, holdDoor } from '../../../src/client/door.ts'
-import type { HostStatus, LinkStatus } from '../../../src/worker/protocol.ts'
+import type { HostStatus } from '../../../src/worker/protocol.ts'
 import { aloneStatus } from './fake-host.ts'
+import { linkTo } from './fake-link.ts'
 
 type Replica = HostStatus['replica']
 type Member = Replica['members'][number]
 
 const self: Member = { member: 7, state: 'voter', connected: true, position: null }
 const other: Member = { member: 8, state: 'voter', connected: true, position: null }
-const link: LinkStatus = { peer: 'p', kind: 'webrtc', state: 'up', members: [8], roundTrip: 1 }
+const link = linkTo('p', [8])
 
 function status(replica: Partial<Replica>, rest: Partial<HostStatus> = {}): HostStatus {
   return { ...aloneStatus, links: [link], ...rest, replica: { ...aloneStatus.replica, ...replica } }
@@ -62,7 +63,7 @@ test('a learner only needs to say goodbye, unless a voter it adopted goes with i
 
 test('bridged channels need the thread that would hold the door', () => {
   const members = [self, other]
-  const bridged: LinkStatus = { ...link, kind: 'bridged' }
+  const bridged = linkTo('p', [8], { kind: 'bridged' })
   expect(farewell(status({ members }, { links: [bridged] }), true, false)).toEqual({ leave: true, holdMs: 0 })
   expect(farewell(status({ members }, { links: [{ ...link, state: 'opening' }] }), true, false).holdMs).toBe(0)
   expect(farewell(status({ members }, { links: [bridged, link] }), true, false).holdMs).toBe(400)

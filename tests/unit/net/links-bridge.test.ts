@@ -27,13 +27,17 @@ function bridged(lowMarkBytes: number): {
     events.push(event)
     wake()
   }
-  const channel = bridgedChannel(port, lowMarkBytes, {
-    onOpen: () => say('open'),
-    onFrame: frame => say(`frame ${frame.join()}`),
-    onGarbage: () => say('garbage'),
-    onDrained: () => say('drained'),
-    onClosed: () => say('closed'),
-  })
+  const channel = bridgedChannel(
+    port,
+    { windowBytesMax: 1024, lowMarkBytes },
+    {
+      onOpen: () => say('open'),
+      onFrame: frame => say(`frame ${frame.join()}`),
+      onGarbage: () => say('garbage'),
+      onDrained: () => say('drained'),
+      onClosed: () => say('closed'),
+    },
+  )
   const next = async () => {
     while (events.length === 0) {
       await new Promise<void>(resolve => {

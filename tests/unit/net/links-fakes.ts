@@ -1,4 +1,4 @@
-import type { FromLinks, ToLinks } from '../../../src/net/links-protocol.ts'
+import type { FromLinks, PeerRole, ToLinks } from '../../../src/net/links-protocol.ts'
 import { Links, type LinksClock } from '../../../src/net/worker/links.ts'
 import type { MemberId } from '../../../src/raft/types.ts'
 import type { PeerMessage } from '../../../src/replica/types.ts'
@@ -186,8 +186,10 @@ export function give(
   peer: string,
   link: number,
   channels: { raft: FakeDataChannel; bulk: FakeDataChannel },
+  role: PeerRole | null = 'editor',
 ): void {
   // The fakes are all that `transferredChannel` touches of a data channel.
   const { raft, bulk } = channels as unknown as { raft: RTCDataChannel; bulk: RTCDataChannel }
   tab.port.fromPage({ type: 'channels', link, peer, kind: 'webrtc', raft, bulk })
+  if (role !== null) tab.port.fromPage({ type: 'role', link, role })
 }

@@ -1,13 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { lowMarkBytes, queueBytesMax, windowBytesMax } from '../../../src/net/worker/lane.ts'
+import { appendClass, lowMarkBytes, snapshotClass, urgentClass, windowBytesMax } from '../../../src/net/worker/lane.ts'
 import { badFramesMax, silentMsMax } from '../../../src/net/worker/link.ts'
 import { pulseIntervalMs } from '../../../src/net/worker/links.ts'
-import { EMPTY_BYTES, type Message } from '../../../src/raft/types.ts'
-import type { PeerMessage } from '../../../src/replica/types.ts'
-import { FakeConnection, FakeTab, ManualClock } from './links-fakes.ts'
-
-const MEMBER_A = 11
-const MEMBER_B = 22
+import { FakeConnection, FakeDataChannel, FakeTab, give, ManualClock } from './links-fakes.ts'
+import { appendOf, join, MEMBER_A, MEMBER_B, partBytes, partOf, raftMessage } from './links-messages.ts'
 
 let clock: ManualClock
 let a: FakeTab
@@ -18,43 +14,6 @@ beforeEach(() => {
   a = new FakeTab('tab-a', clock, [MEMBER_A])
   b = new FakeTab('tab-b', clock, [MEMBER_B])
 })
-
-function raftMessage(fields: Partial<Message>): PeerMessage {
-  const message: Message = {
-    type: 'MsgApp',
-    to: MEMBER_B,
-    from: MEMBER_A,
-    term: 1,
-    logTerm: 0,
-    index: 0,
-    entries: [],
-    commit: 0,
-    vote: 0,
-    snapshot: null,
-    reject: false,
-    rejectHint: 0,
-    context: EMPTY_BYTES,
-    responses: [],
-    ...fields,
-  }
-  return { kind: 'raft', message }
-}
-
-function appendOf(bytes: number, index = 0): PeerMessage {
-  return raftMessage({ entries: [{ term: 1, index: index + 1, type: 'normal', data: new Uint8Array(bytes) }], index })
-}
-
-function partOf(whole: Uint8Array, offset: number): PeerMessage {
-  const confState = { voters: [MEMBER_A], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false }
-  const metadata = { confState, index: 5, term: 1 }
-  const data = whole.subarray(offset, offset + 60 * 1024)
-  return {
-    kind: 'snapshotChunk',
-    chunk: { term: 1, metadata, checksum: 7, bytes: whole.length, offset, data, round: 1 },
-  }
-}
-
-const join: PeerMessage = { kind: 'join', member: MEMBER_A }
 
 describe('coming up', () => {
   test('a link is up on both sides once each has heard the other say hello', () => {
@@ -77,6 +36,34 @@ describe('coming up', () => {
     expect(a.said).toEqual([])
     connection.left.raft.open()
     expect(a.said).toEqual([`up ${MEMBER_B}`])
+  })
+
+  test('a link whose peer nobody has vouched for does not come up, and what comes on it is not heard', () => {
+    const channels = { raft: new FakeDataChannel(), bulk: new FakeDataChannel() }
+    give(b, 'tab-a', 1, channels, null)
+    const far = new FakeConnection(a, new FakeTab('tab-x', clock, []), 2, 'tab-b')
+    for (const lane of ['raft', 'bulk'] as const) {
+      far.left[lane].peer = channels[lane]
+      channels[lane].peer = far.left[lane]
+      channels[lane].open()
+      far.left[lane].open()
+    }
+    const settle = () => {
+      while ([channels.raft.deliver(), far.left.raft.deliver()].includes(true));
+    }
+    settle()
+    a.links.send(MEMBER_A, MEMBER_B, join)
+    a.links.flush()
+    settle()
+    expect(b.messages).toEqual([])
+    expect(b.said).toEqual([])
+    b.port.fromPage({ type: 'role', link: 1, role: 'viewer' })
+    expect(b.said).toEqual([`up ${MEMBER_A}`])
+    expect(b.links.status()).toMatchObject([{ role: 'viewer', state: 'up' }])
+    a.links.send(MEMBER_A, MEMBER_B, join)
+    a.links.flush()
+    settle()
+    expect(b.messages).toHaveLength(1)
   })
 
   test('members that come and go on a peer come into reach and go out of it', () => {
@@ -114,7 +101,7 @@ describe('messages', () => {
   test('a snapshot travels in parts on the bulk channel, and the raft channel is not held up by it', () => {
     const connection = new FakeConnection(a, b, 1).open()
     const data = Uint8Array.from({ length: 5 * 1024 * 1024 }, (_, at) => at % 251)
-    for (let offset = 0; offset < data.length; offset += 60 * 1024) {
+    for (let offset = 0; offset < data.length; offset += partBytes) {
       a.links.send(MEMBER_A, MEMBER_B, partOf(data, offset))
     }
     a.links.send(MEMBER_A, MEMBER_B, join)
@@ -150,10 +137,12 @@ describe('the send window', () => {
     const connection = new FakeConnection(a, b, 1).open()
     for (let index = 0; index < 60; index++) a.links.send(MEMBER_A, MEMBER_B, appendOf(100_000, index))
     a.links.flush()
+    expect(a.links.status()[0]?.queuedBytes.append).toBeGreaterThan(5 * 1024 * 1024 - windowBytesMax)
     connection.settle()
     expect(b.messages).toHaveLength(60)
-    expect(connection.left.raft.highWater).toBeLessThanOrEqual(windowBytesMax)
-    expect(connection.left.raft.highWater).toBeGreaterThan(lowMarkBytes)
+    expect(connection.left.bulk.highWater).toBeLessThanOrEqual(windowBytesMax)
+    expect(connection.left.bulk.highWater).toBeGreaterThan(lowMarkBytes)
+    expect(a.links.status()[0]?.queuedBytes).toEqual({ urgent: 0, append: 0, snapshot: 0 })
   })
 
   test('what waits for it is bounded: more is dropped, counted, and what was taken still arrives', () => {
@@ -161,9 +150,80 @@ describe('the send window', () => {
     const size = 1024 * 1024
     const sent = Array.from({ length: 40 }, (_, index) => a.links.send(MEMBER_A, MEMBER_B, appendOf(size, index)))
     const taken = sent.filter(Boolean).length
-    expect(taken).toBeLessThanOrEqual(queueBytesMax / size + 1)
+    expect(taken).toBeLessThanOrEqual(appendClass.queueBytesMax / size + 1)
     expect(a.links.counters.overflowed).toBe(40 - taken)
+    expect(a.links.status()[0]?.peerTotals.dropped).toBe(40 - taken)
     expect(sent.lastIndexOf(true)).toBe(taken - 1)
+  })
+
+  test('of a peer that takes nothing costs what the queues may hold, and no more', () => {
+    const connection = new FakeConnection(a, b, 1).open()
+    const heartbeat = raftMessage({ context: new Uint8Array(200) })
+    const whole = new Uint8Array(64 * 1024 * 1024)
+    for (let offset = 0, index = 0; offset < whole.length; offset += partBytes, index++) {
+      for (let beat = 0; beat < 100; beat++) a.links.send(MEMBER_A, MEMBER_B, heartbeat)
+      a.links.send(MEMBER_A, MEMBER_B, partOf(whole, offset))
+      a.links.send(MEMBER_A, MEMBER_B, appendOf(50_000, index))
+      a.links.flush()
+    }
+    const { urgent = 0, append = 0, snapshot = 0 } = a.links.status()[0]?.queuedBytes ?? {}
+    const aFrame = 64 * 1024
+    expect(urgent).toBeLessThanOrEqual(urgentClass.queueBytesMax + aFrame)
+    expect(append).toBeLessThanOrEqual(appendClass.queueBytesMax + aFrame)
+    expect(snapshot).toBeLessThanOrEqual(snapshotClass.queueBytesMax + aFrame)
+    for (const channel of [connection.left.raft, connection.left.bulk]) {
+      expect(channel.bufferedAmount).toBeLessThanOrEqual(windowBytesMax)
+    }
+  })
+})
+
+describe('precedence', () => {
+  test('votes and heartbeats do not wait for appends: they have a channel of their own', () => {
+    const connection = new FakeConnection(a, b, 1).open()
+    const waiting = 8 * 1024 * 1024
+    for (let bytes = 0, index = 0; bytes < waiting; bytes += 100_000, index++) {
+      a.links.send(MEMBER_A, MEMBER_B, appendOf(100_000, index))
+    }
+    a.links.flush()
+    const urgent = [raftMessage({ term: 2 }), raftMessage({ type: 'MsgVote', term: 3 }), join]
+    for (const message of urgent) a.links.send(MEMBER_A, MEMBER_B, message)
+    a.links.flush()
+    while (connection.left.raft.deliver());
+    expect(b.messages.map(({ message }) => message)).toEqual(urgent)
+  })
+
+  test('an append overtakes what waits of a snapshot, and finds no more of it on the channel than its share', () => {
+    const connection = new FakeConnection(a, b, 1).open()
+    const whole = new Uint8Array(4 * 1024 * 1024)
+    for (let offset = 0; offset < whole.length; offset += partBytes)
+      a.links.send(MEMBER_A, MEMBER_B, partOf(whole, offset))
+    a.links.flush()
+    expect(connection.left.bulk.bufferedAmount).toBeLessThanOrEqual(windowBytesMax * snapshotClass.windowShare)
+    // In parts, too, which nothing may come between that is in parts itself.
+    const appends = [appendOf(1_000), appendOf(300_000, 1)]
+    for (const message of appends) a.links.send(MEMBER_A, MEMBER_B, message)
+    a.links.flush()
+    connection.settle()
+    const order = b.messages.map(({ message }) => message.kind)
+    const before = order.indexOf('raft')
+    expect(before * partBytes).toBeLessThanOrEqual(windowBytesMax * snapshotClass.windowShare)
+    expect(order.slice(before, before + 2)).toEqual(['raft', 'raft'])
+    expect(order).toHaveLength(Math.ceil(whole.length / partBytes) + 2)
+    expect(b.links.counters.badFrames).toBe(0)
+  })
+
+  test('appends, proposals and a farewell keep their order among themselves', () => {
+    const connection = new FakeConnection(a, b, 1).open()
+    const said = [
+      appendOf(200_000),
+      raftMessage({ type: 'MsgProp' }),
+      appendOf(10, 1),
+      { kind: 'leave', member: MEMBER_A, fate: 'demote' } as const,
+    ]
+    for (const message of said) a.links.send(MEMBER_A, MEMBER_B, message)
+    a.links.flush()
+    connection.settle()
+    expect(b.messages.map(({ message }) => message)).toEqual(said)
   })
 })
 
@@ -221,6 +281,9 @@ describe('going down', () => {
     for (let index = 0; index < 60; index++) a.links.send(MEMBER_A, MEMBER_B, appendOf(100_000, index))
     a.links.bye()
     connection.left.raft.finishClosing()
+    // What is on its way on the other channel was said before.
+    expect(b.said).toEqual([`up ${MEMBER_A}`])
+    connection.left.bulk.finishClosing()
     expect(b.said).toEqual([`up ${MEMBER_A}`, `down ${MEMBER_A}`])
     expect(b.port.heard.at(-1)).toEqual({ type: 'down', link: 1, reason: 'bye' })
     expect(b.messages).toEqual([])

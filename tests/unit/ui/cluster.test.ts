@@ -3,6 +3,7 @@ import type { DatabaseStatus } from '../../../src/client/flotilla.ts'
 import { faceOf } from '../../../src/ui/cluster/names.ts'
 import { viewCluster } from '../../../src/ui/cluster/view.ts'
 import { headlineOf, linkWords, quorumWords } from '../../../src/ui/cluster/words.ts'
+import { linkTo } from '../client/fake-link.ts'
 
 type Replica = DatabaseStatus['replica']
 type Member = Replica['members'][number]
@@ -34,7 +35,7 @@ function status(replica: Partial<Replica> = {}, more: Partial<DatabaseStatus> = 
       ...replica,
     },
     adopted: [],
-    links: [{ peer: 'x', kind: 'webrtc', state: 'up', members: [2], roundTrip: 0.42 }],
+    links: [linkTo('x', [2], { roundTrip: 0.42 })],
     signaling: 'connected',
     failure: null,
     interruption: null,
@@ -85,7 +86,7 @@ describe('members', () => {
   })
 
   test('a link that is only opening is none', () => {
-    const links = [{ peer: 'x', kind: 'webrtc', state: 'opening', members: [2], roundTrip: null }] as const
+    const links = [linkTo('x', [2], { state: 'opening', roundTrip: null })]
     const members = [member(1, null), member(2, null, { connected: false })]
     expect(rows(status({ members }, { links }))[1]?.link).toBe('none')
   })

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import type { ReplicaMetrics } from '../../../src/replica/types.ts'
 import { fsyncBucketsSeconds, Histogram, MetricsText, RoundTrips, renderMetrics } from '../../../src/worker/metrics.ts'
 import { aloneStatus } from '../client/fake-host.ts'
+import { linkTo } from '../client/fake-link.ts'
 
 const counts: ReplicaMetrics = {
   leaderChanges: 1,
@@ -29,7 +30,10 @@ const counts: ReplicaMetrics = {
   leasesExpired: 23,
 }
 
-const link = { peer: 'p"1\\', kind: 'webrtc', state: 'up', members: [8], roundTrip: 0.4 } as const
+const link = linkTo('p"1\\', [8], {
+  queuedBytes: { urgent: 31, append: 32, snapshot: 33 },
+  peerTotals: { sentBytes: 34, receivedBytes: 35, dropped: 36, reconnects: 37 },
+})
 
 function render(): string {
   const fsync = new Histogram(fsyncBucketsSeconds)
@@ -113,6 +117,17 @@ test('all of it is in the text format, under etcd’s names', () => {
   expect(families.get('flotilla_links')?.samples).toMatchObject([
     { labels: { kind: 'webrtc', state: 'up' }, value: 1 },
     { labels: { kind: 'webrtc', state: 'opening' }, value: 1 },
+  ])
+  // A link on its way up has no figures yet, and one peer is not to be there twice.
+  const of = (name: string) => families.get(name)?.samples.map(({ labels, value }) => ({ ...labels, value }))
+  expect(of('etcd_network_peer_sent_bytes_total')).toEqual([{ To: link.peer, value: 34 }])
+  expect(of('etcd_network_peer_received_bytes_total')).toEqual([{ From: link.peer, value: 35 }])
+  expect(of('flotilla_link_dropped_messages_total')).toEqual([{ To: link.peer, value: 36 }])
+  expect(of('flotilla_link_reconnects_total')).toEqual([{ To: link.peer, value: 37 }])
+  expect(of('flotilla_link_queue_bytes')).toEqual([
+    { To: link.peer, precedence: 'urgent', value: 31 },
+    { To: link.peer, precedence: 'append', value: 32 },
+    { To: link.peer, precedence: 'snapshot', value: 33 },
   ])
   for (const name of families.keys()) expect(name).toMatch(/^(etcd|flotilla)_/)
 })
