@@ -32,8 +32,9 @@ import type { PartWrite } from './snapshot-parts.ts'
  * The log of one member in one IndexedDB database: its identity, its records, its snapshot, its outbox. So when a browser
  * evicts data, the votes go together with the id they were cast under.
  *
- * Each append is ONE transaction with `durability: 'strict'` and counts when the transaction's `complete` has fired, not when
- * its put has succeeded: only then has the browser asked the disk to keep it.
+ * An append counts when the `complete` of its transaction, of `durability: 'strict'`, has fired, not when its put has succeeded: only
+ * then has the browser asked the disk to keep it. What is appended while a transaction is under way shares the next one, since a
+ * transaction costs the disk about the same whatever is in it.
  */
 
 /**
@@ -118,9 +119,15 @@ export class IdbWal implements Wal {
   readonly #inFlight = new Set<Transaction>()
   /** Of the last append: since they complete in order, all are done when it is. */
   #lastDone: Promise<void> = Promise.resolve()
+  /** Appended while a transaction is under way. No more than the replica lets be on its way to the disk. */
+  #waiting: Change[] = []
+  /** When those are durable; null if there are none. */
+  #waitingDone: Promise<void> | null = null
   #lastStaged: Promise<void> = Promise.resolve()
   /** Set once, and then every append is refused with it. */
   #refusal: WalError | null = null
+  /** A write failed, so none may become durable any more; not so if it was only closed. */
+  #isBroken = false
   #recovered: WalState | null
 
   constructor(
@@ -160,9 +167,9 @@ export class IdbWal implements Wal {
   append(write: WalWrite): Promise<void> {
     this.#recovered = null
     if (this.#refusal !== null) return Promise.reject(this.#refusal)
-    const change = this.#layout.plan(write)
-    const stores: StoreName[] = change.replacement === null ? ['records'] : ['records', 'snapshot', 'parts']
-    this.#lastDone = this.#write(stores, transaction => carryOut(transaction, change))
+    this.#waiting.push(this.#layout.plan(write))
+    this.#waitingDone ??= tolerated(this.#lastDone).then(() => this.#writeWaiting())
+    this.#lastDone = this.#waitingDone
     return this.#lastDone
   }
 
@@ -186,25 +193,40 @@ export class IdbWal implements Wal {
     await deleteWal(this.#identity)
   }
 
+  async #writeWaiting(): Promise<void> {
+    const changes = this.#waiting
+    this.#waiting = []
+    this.#waitingDone = null
+    if (this.#isBroken) throw this.#refusal
+    const replaces = changes.some(({ replacement }) => replacement !== null)
+    await this.#write(replaces ? ['records', 'snapshot', 'parts'] : ['records'], transaction => {
+      for (const change of changes) carryOut(transaction, change)
+      return changes.length === 1 && !replaces
+    })
+  }
+
   /** The records are in its scope though it changes none, so that it never runs side by side with an append. */
   async #writePart({ key, bytes }: PartWrite): Promise<void> {
     if (this.#refusal !== null) throw this.#refusal
     await this.#write(['records', 'parts'], transaction => {
       void tolerated(transaction.objectStore('parts').add(bytes, key))
+      return true
     })
   }
 
-  async #write(stores: StoreName[], carryOut: (transaction: Transaction) => void): Promise<void> {
+  /** `carryOut` returns whether it made a single request. */
+  async #write(stores: StoreName[], carryOut: (transaction: Transaction) => boolean): Promise<void> {
     let transaction: Transaction | null = null
     try {
       transaction = this.#database.transaction(stores, 'readwrite', strict)
       this.#inFlight.add(transaction)
       // Should a request be refused at once, nobody gets to wait for `done`.
       void tolerated(transaction.done)
-      carryOut(transaction)
+      const isSingle = carryOut(transaction)
       // Spares a round trip to the browser's process, which else waits until our thread has seen the put succeed. But a
-      // transaction told to commit no longer needs our thread, so one with others before it is not told, see `#refuse`.
-      if (this.#inFlight.size === 1) transaction.commit()
+      // transaction told to commit no longer needs our thread, so one with others before it is not told, see `#refuse`; and
+      // Firefox 153, told so, commits what is left of one of whose requests one has failed.
+      if (isSingle && this.#inFlight.size === 1) transaction.commit()
       await transaction.done
     } catch (error) {
       throw this.#refuse(walError(error, 'FAILED'))
@@ -214,11 +236,12 @@ export class IdbWal implements Wal {
   }
 
   /**
-   * Nothing may become durable behind a failed write, or the log would have a hole. The transactions behind it have not
-   * begun (their scopes overlap, so they run one after another), and need our thread to commit, which aborts them here.
+   * Nothing may become durable behind a failed write, or the log would have a hole. A transaction behind it has not begun (their
+   * scopes overlap, so they run one after another), and needs our thread to commit, which aborts it here.
    */
   #refuse(error: WalError): WalError {
     this.#refusal ??= error
+    this.#isBroken = true
     for (const transaction of this.#inFlight) abort(transaction)
     return this.#refusal
   }
