@@ -6,11 +6,14 @@ import { type SealKeys, sealKeys } from '../../../src/net/page/keys.ts'
 import { type PeerSignal, readPeerSignal } from '../../../src/net/page/peer-signal.ts'
 import { Seal } from '../../../src/net/page/seal.ts'
 
-const greeting: PeerSignal = { kind: 'greet', peer: 'a', answer: true }
-const offer: PeerSignal = {
-  kind: 'signal',
-  attempt: 1,
-  data: { type: 'offer', sdp: 'a=fingerprint:sha-256 00:11\r\n' },
+const greeting = signal({ kind: 'greet', peer: 'a', answer: true, direct: true, relay: false, others: [] })
+const offer = signal({ kind: 'signal', attempt: 1, data: { type: 'offer', sdp: 'a=fingerprint:sha-256 00:11\r\n' } })
+
+/** As it is read from inside an envelope. */
+function signal(value: object): PeerSignal {
+  const read = readPeerSignal(value)
+  if (read === null) throw new Error('no signal')
+  return read
 }
 
 let editors: SealKeys
@@ -71,9 +74,7 @@ describe('between those with an invite', () => {
     const attempts = Array.from({ length: 200 }, (_, i) => i + 1)
     const sealed: string[] = []
     const opened: unknown[] = []
-    const signals = attempts.map(
-      (attempt): PeerSignal => ({ ...offer, kind: 'signal', attempt, data: { type: 'offer' } }),
-    )
+    const signals = attempts.map(attempt => signal({ ...offer, attempt }))
     // The first are large, so that each by itself would take longer than the next.
     const sized = signals.map((signal, i) => ({ ...signal, padding: 'x'.repeat((200 - i) * 100) }))
     await Promise.all(sized.map(async signal => sealed.push(await a.seal('b', signal))))
