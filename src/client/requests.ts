@@ -105,7 +105,7 @@ export function deleteResult<T>(space: KeySpace<T>, response: DeleteResponse): D
   return { header, deleted, prevKvs: prevKvs.map(kv => space.keyValue(kv)) }
 }
 
-export function operationRequest<T>(space: KeySpace<T>, operation: Operation<T>): RequestOp {
+function operationRequest<T>(space: KeySpace<T>, operation: Operation<T>): RequestOp {
   switch (operation.kind) {
     case 'put':
       return putRequest(space, operation.key, operation.value, operation.options)

@@ -6,7 +6,7 @@ import type { Entry } from './types.ts'
  */
 export const ENTRY_OVERHEAD_BYTES = 16
 
-export function entryBytes(entry: Entry): number {
+function entryBytes(entry: Entry): number {
   return entry.data.length + ENTRY_OVERHEAD_BYTES
 }
 

@@ -52,19 +52,19 @@ export class SnapshotSender {
     this.#options = options
   }
 
-  get isSending(): boolean {
-    return this.#sending.size > 0
-  }
-
   /** How many different snapshots are kept for it; one that many are sent is kept once. */
   get held(): number {
-    return new Set([...this.#sending.values()].map(({ snapshot }) => snapshot.data)).size
+    return this.#data.size
   }
 
   /** The oldest of them: a follower that has got it goes on with the entries after it. */
   get oldestIndex(): Index | null {
     const indexes = [...this.#sending.values()].map(({ name }) => name.index)
     return indexes.length === 0 ? null : Math.min(...indexes)
+  }
+
+  get #data(): ReadonlySet<Uint8Array> {
+    return new Set([...this.#sending.values()].map(({ snapshot }) => snapshot.data))
   }
 
   begin({ to, term, snapshot }: Message): void {
@@ -179,8 +179,7 @@ export class SnapshotSender {
 
   /** One that waits for a link makes room for one that does not. */
   #hasRoomFor(data: Uint8Array): boolean {
-    const held = new Set([...this.#sending.values()].map(({ snapshot }) => snapshot.data))
-    if (held.has(data) || held.size < snapshotsHeldMax) return true
+    if (this.#data.has(data) || this.held < snapshotsHeldMax) return true
     for (const [member, { phase }] of this.#sending) if (phase === 'asking') this.#end(member, 'failure')
     return this.held < snapshotsHeldMax
   }

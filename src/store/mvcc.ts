@@ -6,20 +6,20 @@ import { type Base, KeyTable } from './key-table.ts'
 import type { KeyRange, KeyValue, LeaseId, Revision } from './types.ts'
 
 /** What a change is counted with beside its key and value, for the quota. */
-export const CHANGE_OVERHEAD_BYTES = 64
+const CHANGE_OVERHEAD_BYTES = 64
 
 /** A new store is at revision 1, so that 0 can mean "now" and the first write makes 2 (as in etcd). */
 export const FIRST_REVISION = 1
 
 /** Distinct from 0, as etcd lets revision 0 be compacted, once. */
-export const NOTHING_COMPACTED = -1
+const NOTHING_COMPACTED = -1
 
 /** One state of a key: a change of the log, or one of these. */
 export type StateId = ChangeId
 /** There is no such key-value. Also said of a deleted key. */
 export const NOTHING: StateId = NO_CHANGE
 /** The slot's base. */
-export const BASE: StateId = -2
+const BASE: StateId = -2
 
 /** Holds back what `Mvcc.scrub` lets go of, so that all that can be read above a compacted revision stays. */
 export interface Pin {

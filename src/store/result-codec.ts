@@ -123,7 +123,7 @@ function readInner(reader: Reader, depth: number): ResponseOp {
   }
 }
 
-export function writeKeyValue(writer: Writer, kv: KeyValue): void {
+function writeKeyValue(writer: Writer, kv: KeyValue): void {
   writer.bytes(kv.key)
   writer.uint(kv.modRevision)
   writer.uint(kv.version)
@@ -134,7 +134,7 @@ export function writeKeyValue(writer: Writer, kv: KeyValue): void {
   writer.int(kv.lease)
 }
 
-export function readKeyValue(reader: Reader): KeyValue {
+function readKeyValue(reader: Reader): KeyValue {
   const key = reader.bytes()
   const modRevision = reader.uint()
   const version = reader.uint()

@@ -156,7 +156,7 @@ class Session {
   }
 }
 
-export function refusal(code: 'GAP' | 'SESSION_EXPIRED' | 'RESULT_FORGOTTEN'): CommandResult {
+function refusal(code: 'GAP' | 'SESSION_EXPIRED' | 'RESULT_FORGOTTEN'): CommandResult {
   return { ok: false, code, message: storeError(code).message }
 }
 

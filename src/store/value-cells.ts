@@ -5,7 +5,7 @@ import { EMPTY_BYTES, ownBytes } from './bytes.ts'
  * memory beside its content, and the collector's time; to copy so little when it is read takes less than to make the
  * array.
  */
-export const PACKED_VALUE_BYTES_MAX = 1024
+const PACKED_VALUE_BYTES_MAX = 1024
 
 const AREA_BYTES_MIN = 1024
 

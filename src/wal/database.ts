@@ -33,7 +33,7 @@ const DATABASE_VERSION = 3
 /**
  * How long somebody who holds an older version of the database is waited for. Whoever is awake lets go at once; who is frozen may never.
  */
-export const blockedMsMax = 5_000
+const blockedMsMax = 5_000
 
 /** Counts when the transaction's `complete` has fired: then the browser has asked the disk to keep it. */
 export const strict: IDBTransactionOptions = { durability: 'strict' }

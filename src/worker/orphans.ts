@@ -10,9 +10,9 @@ import { Siblings } from './siblings.ts'
 import { votersKnown } from './votes.ts'
 
 /** Members that the cluster has removed and that this worker waits with until they are told so. One at a time would do. */
-export const retiringMax = 2
+const retiringMax = 2
 /** A leader tells them in a round trip or two. If none does in 30 s, somebody else may try. */
-export const retiringTicksMax = 600
+const retiringTicksMax = 600
 
 /** The worker, as far as orphans are concerned: where they live, and who knows what they still matter for. */
 export interface Household {
