@@ -218,6 +218,8 @@ export class Mesh {
         this.#lost(peer, link)
       },
     })
+    // As long as there are no other invites.
+    this.#handover.giveRole(link, 'editor')
     const timer = setTimeout(() => {
       this.#endConnection(peer)
       this.#lost(peer, link)

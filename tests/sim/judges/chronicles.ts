@@ -68,7 +68,6 @@ export class Chronicles {
       }
       case 'withheld':
       case 'snapshot':
-      case 'refused':
         return
       default:
         event satisfies never
