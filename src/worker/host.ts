@@ -44,7 +44,8 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
   readonly #status = new StatusPost(() => this.#postStatus())
   readonly #events = new EventPost(message => this.#post(message))
   readonly #members = new Map<MemberId, HostedMember>()
-  readonly #linked = new Set<MemberId>()
+  /** And whether a viewer says that it speaks for them. */
+  readonly #linked = new Map<MemberId, boolean>()
   #phase: Phase = { phase: 'closed' }
   readonly #roundTrips = new RoundTrips()
   /** To be started when all else of the turn is on its way. */
@@ -57,11 +58,11 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
   }) {
     this.#post = options.post
     this.#links = options.makeLinks({
-      onUp: member => {
-        this.#linked.add(member)
+      onUp: (member, viewer = false) => {
+        this.#linked.set(member, viewer)
         if (this.#members.has(member)) return
         if (this.#phase.phase === 'open') this.#phase.orphans.heard(member)
-        for (const hosted of this.#members.values()) this.#push(hosted, { kind: 'peerUp', member })
+        for (const hosted of this.#members.values()) this.#push(hosted, { kind: 'peerUp', member, viewer })
       },
       onDown: member => {
         this.#linked.delete(member)
@@ -69,7 +70,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
         if (this.#members.has(member)) return
         for (const hosted of this.#members.values()) this.#push(hosted, { kind: 'peerDown', member })
       },
-      onMessage: (from, to, message) => this.#deliver(from, to, message),
+      onMessage: (from, to, message, viewer = false) => this.#deliver(from, to, message, viewer),
       onChange: () => {
         this.#roundTrips.observe(this.#links.status())
         this.#status.due()
@@ -111,7 +112,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
       if (options.unanswered.length > 0) page.adopt(options.unanswered).catch(error => this.#fail(primary, error))
       for (const other of others) orphans.lend(other)
       for (const identity of damaged) orphans.mourn(identity)
-      for (const member of [...held, ...this.#linked]) orphans.heard(member)
+      for (const member of [...held, ...this.#linked.keys()]) orphans.heard(member)
       this.#clock.start()
       this.#status.due()
       return { ok: true, member: primary.id }
@@ -216,10 +217,10 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
 
   #host(member: HostedMember): void {
     for (const other of this.#members.values()) {
-      this.#push(other, { kind: 'peerUp', member: member.id })
-      this.#push(member, { kind: 'peerUp', member: other.id })
+      this.#push(other, { kind: 'peerUp', member: member.id, viewer: false })
+      this.#push(member, { kind: 'peerUp', member: other.id, viewer: false })
     }
-    for (const linked of this.#linked) this.#push(member, { kind: 'peerUp', member: linked })
+    for (const [linked, viewer] of this.#linked) this.#push(member, { kind: 'peerUp', member: linked, viewer })
     this.#members.set(member.id, member)
     member.lost.then(error => {
       if (this.#members.get(member.id) === member) this.#fail(member, error)
@@ -256,13 +257,13 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
     for (const member of this.#members.values()) for (const input of inputs) this.#push(member, input)
   }
 
-  #deliver(from: MemberId, to: MemberId, message: PeerMessage): void {
+  #deliver(from: MemberId, to: MemberId, message: PeerMessage, viewer: boolean): void {
     const member = this.#members.get(to)
-    if (member !== undefined) this.#push(member, { kind: 'message', from, message })
+    if (member !== undefined) this.#push(member, { kind: 'message', from, message, viewer })
   }
 
   #send(from: MemberId, to: MemberId, message: PeerMessage): void {
-    if (this.#members.has(to)) this.#deliver(from, to, message)
+    if (this.#members.has(to)) this.#deliver(from, to, message, false)
     else this.#links.send(from, to, message)
   }
 
@@ -416,8 +417,8 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
 }
 
 export interface LinkHandlers {
-  readonly onUp: (member: MemberId) => void
+  readonly onUp: (member: MemberId, viewer?: boolean) => void
   readonly onDown: (member: MemberId) => void
-  readonly onMessage: (from: MemberId, to: MemberId, message: PeerMessage) => void
+  readonly onMessage: (from: MemberId, to: MemberId, message: PeerMessage, viewer?: boolean) => void
   readonly onChange: () => void
 }
