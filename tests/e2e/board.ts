@@ -125,6 +125,15 @@ export async function openThree(context: BrowserContext, url: string): Promise<[
   return [first, second, third]
 }
 
+/** In two browsers, each of whose pages gets `db()`; see `installHandle`. */
+export async function openTwo(contexts: [BrowserContext, BrowserContext], url: string): Promise<[BoardTab, BoardTab]> {
+  for (const context of contexts) await installHandle(context)
+  const first = await BoardTab.open(contexts[0], url)
+  const second = await BoardTab.open(contexts[1], first.url)
+  for (const tab of [first, second]) await tab.sees(2, 1)
+  return [first, second]
+}
+
 /** The tabs, the leader's first. */
 export async function leaderFirst(tabs: readonly BoardTab[]): Promise<BoardTab[]> {
   const [some] = tabs

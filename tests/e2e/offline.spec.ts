@@ -3,7 +3,7 @@ import type { Page } from '@playwright/test'
 import { build, type Plugin } from 'vite'
 import { startServer } from '../../signaling/server.ts'
 import type { Database } from '../../src/client/flotilla.ts'
-import { BoardTab, installHandle } from './board.ts'
+import { BoardTab, installHandle, openTwo } from './board.ts'
 import { expect, test } from './fixtures.ts'
 
 /** Runs in the page: put there by `installHandle`. */
@@ -89,13 +89,8 @@ test('offline and started anew twice, a tab shows all it has, keeps what is writ
   server,
 }) => {
   const [first, second] = [await launchChromium(), await launchChromium()]
-  for (const { context } of [first, second]) await installHandle(context)
-  const ada = await BoardTab.open(first.context, server.url)
-  const ben = await BoardTab.open(second.context, ada.url)
-  for (const tab of [ada, ben]) {
-    await tab.sees(2, 1)
-    await kept(tab.page)
-  }
+  const [ada, ben] = await openTwo([first.context, second.context], server.url)
+  for (const { page } of [ada, ben]) await kept(page)
   await first.kill()
   await second.kill()
   await server.stop()

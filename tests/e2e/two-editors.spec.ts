@@ -1,5 +1,5 @@
 import type { Locator } from '@playwright/test'
-import { BoardTab, installHandle } from './board.ts'
+import { BoardTab, installHandle, openTwo } from './board.ts'
 import { expect, test } from './fixtures.ts'
 
 /** Two people at one card, in two tabs of a real cluster: whatever happens, no word that anybody typed is lost unseen. */
@@ -120,10 +120,7 @@ test('what was written without a majority outlives the page, and meets what othe
   server,
 }) => {
   const [first, second] = [await launchChromium(), await launchChromium()]
-  for (const { context } of [first, second]) await installHandle(context)
-  const ada = await BoardTab.open(first.context, server.url)
-  const ben = await BoardTab.open(second.context, ada.url)
-  for (const tab of [ada, ben]) await tab.sees(2, 1)
+  const [ada, ben] = await openTwo([first.context, second.context], server.url)
   await first.kill()
   await expect(ben.cluster).not.toHaveAttribute('data-quorum', 'reached')
 
