@@ -31,7 +31,7 @@ export class Cluster {
     const voters = Array.from({ length: membersCount }, randomId)
     const around = {
       send: (from: MemberId, to: MemberId, message: PeerMessage) =>
-        this.#byId.get(to)?.push({ kind: 'message', from, message }),
+        this.#byId.get(to)?.push({ kind: 'message', viewer: false, from, message }),
       statusChanged: () => {
         for (const listener of [...this.#listeners]) listener()
       },
@@ -39,7 +39,7 @@ export class Cluster {
     this.members = voters.map(id => new Member(id, foundingOf(voters), replicaOptions, around))
     this.#byId = new Map(this.members.map(member => [member.id, member]))
     for (const member of this.members) {
-      for (const other of voters) if (other !== member.id) member.push({ kind: 'peerUp', member: other })
+      for (const other of voters) if (other !== member.id) member.push({ kind: 'peerUp', member: other, viewer: false })
     }
     this.#stopClock = startClock(this.members)
   }

@@ -1,6 +1,6 @@
 import type { RawNode } from '../raft/raw-node.ts'
 import { type ConfState, type MemberId, NONE, type Term, votersOf } from '../raft/types.ts'
-import { isLive, type MembershipView, successor } from './membership.ts'
+import { isEligible, type MembershipView, successor } from './membership.ts'
 import type { MembershipDriver } from './membership-driver.ts'
 import type { MembershipOptions } from './options.ts'
 import type { Roster } from './roster.ts'
@@ -75,8 +75,8 @@ export class Departure {
     // A leader that gave its own vote away is the first to know that it has; whoever got it has to know, too.
     const isSucceeded = this.#ledIn === null || this.#roster.isLedAfter(this.#ledIn)
     if (!hasVote && isSucceeded) this.#announce(out)
-    // With nobody in reach there is nobody to hand anything to, and nobody who would notice.
-    if (this.#roster.connected.size === 0) this.#announce(out)
+    // With nobody in reach there is nobody to hand anything to, and nobody who would notice. Viewers have no use for it.
+    if (!this.#roster.reachesEditor) this.#announce(out)
     const leader = this.#raft.leader
     if (leader !== phase.toldUnder || now - phase.toldAt >= tellAgainTicks) {
       this.#phase = { ...phase, toldUnder: leader, toldAt: now }
@@ -125,7 +125,5 @@ const tellAgainTicks = 4
 /** Nobody is left who could go on without this member. */
 function isAlone(view: MembershipView, options: MembershipOptions): boolean {
   const { voters, learners } = view.confState
-  return [...voters, ...learners].every(
-    member => member === view.self || view.leaving.has(member) || !isLive(member, view, options),
-  )
+  return [...voters, ...learners].every(member => member === view.self || !isEligible(member, view, options))
 }

@@ -11,6 +11,7 @@ export class Chronicle {
   #leaderTerm: Term = 0
   #hasQuorum = false
   #withheld: Withheld | null = null
+  #refusalsFrom = 0
 
   constructor(newsAfter: Index, tell: (event: ClusterEvent) => void) {
     this.#newsAfter = newsAfter
@@ -59,6 +60,13 @@ export class Chronicle {
     this.#tell({ kind: 'withheld', because, changes: changes.map(describe) })
   }
 
+  /** By `now`, in ticks. Whoever is refused goes on trying. */
+  refused(member: MemberId, now: number): void {
+    if (now < this.#refusalsFrom) return
+    this.#refusalsFrom = now + refusalEveryTicks
+    this.#tell({ kind: 'refused', member })
+  }
+
   #changed(index: Index, before: ConfState, after: ConfState, why: (member: MemberId) => MembershipReason): void {
     const changes = differences(before, after).map(difference => ({ ...difference, reason: why(difference.member) }))
     if (changes.length > 0) this.#tell({ kind: 'membership', index, changes })
@@ -82,6 +90,9 @@ export function decodeReasons(context: Uint8Array): MembershipReason[] {
 
 const version = 1
 
+/** A minute. */
+const refusalEveryTicks = 1_200
+
 /** In the log by their place: what is new is added at the end. */
 const codes: readonly MembershipReason[] = [
   'unknown',
@@ -94,6 +105,8 @@ const codes: readonly MembershipReason[] = [
   'forgotten',
   'evenVoters',
   'tooManyVoters',
+  'askedToLook',
+  'viewer',
 ]
 
 /** What a change will come to once the cluster has moved over. */

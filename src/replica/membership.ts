@@ -1,7 +1,7 @@
 import { CONF_CHANGES_MAX } from '../raft/conf-change.ts'
 import type { ConfChangeSingle, ConfState, MemberId } from '../raft/types.ts'
 import type { MembershipOptions } from './options.ts'
-import type { MembershipReason, WithheldBecause } from './types.ts'
+import { type MembershipReason, roleOf, type WithheldBecause } from './types.ts'
 
 /** What the leader knows when it thinks about the membership. */
 export interface MembershipView {
@@ -40,7 +40,7 @@ export interface Withheld {
  * The next membership change the cluster should make, if any, and why. A pure function of what the leader sees, so that every
  * rule can be tested alone:
  *
- * - strangers come in as learners;
+ * - strangers come in as learners, and viewers stay learners;
  * - voters are the largest odd number of dependable members, up to the target: with an even number, one more voter would
  *   only add one more member whose loss stops the rest;
  * - a voter that is leaving gives its vote up at once, a silent one after `replaceTicks`, or before if the quorum hangs on it;
@@ -60,11 +60,9 @@ export function planMembership(view: MembershipView, options: MembershipOptions)
 
 /** A live voter, not about to go, that could take over leadership; the least lagging one. None if the leader's vote is moving already. */
 export function successor(view: MembershipView, options: MembershipOptions): MemberId | null {
-  const { self, leaving, confState } = view
+  const { self, confState } = view
   if (!confState.voters.includes(self)) return null
-  const able = confState.voters.filter(
-    member => member !== self && !leaving.has(member) && isLive(member, view, options),
-  )
+  const able = confState.voters.filter(member => member !== self && isEligible(member, view, options))
   return inOrderOfLag(able, view)[0] ?? null
 }
 
@@ -72,7 +70,7 @@ function joiners({ confState, joining }: MembershipView): PlannedChange[] {
   const members = new Set([...confState.voters, ...confState.learners])
   return [...joining]
     .filter(member => !members.has(member))
-    .map(member => ({ type: 'addLearner', member, reason: 'asked' }))
+    .map(member => ({ type: 'addLearner', member, reason: isViewer(member) ? 'askedToLook' : 'asked' }))
 }
 
 /** A new leader does not know yet who is only on the way to it. */
@@ -114,13 +112,13 @@ function dependableVoters(
   options: MembershipOptions,
 ): MemberId[] {
   return confState.voters
-    .filter(member => !leaving.has(member) && silentTicks(member) <= options.replaceTicks)
+    .filter(member => !isViewer(member) && !leaving.has(member) && silentTicks(member) <= options.replaceTicks)
     .sort((a, b) => Number(b === self) - Number(a === self) || silentTicks(a) - silentTicks(b) || a - b)
 }
 
 function promotableLearners(view: MembershipView, options: MembershipOptions): MemberId[] {
   const able = view.confState.learners.filter(
-    member => !view.leaving.has(member) && isLive(member, view, options) && view.lag(member) <= options.promotionLagMax,
+    member => isEligible(member, view, options) && view.lag(member) <= options.promotionLagMax,
   )
   return inOrderOfLag(able, view)
 }
@@ -151,9 +149,8 @@ function choicesOfVoters(
 
 /** A leader that goes leaves the others waiting for it, unless there are none. */
 function withoutSuccessor(view: MembershipView, options: MembershipOptions): MembershipPlan {
-  const { self, confState, leaving } = view
-  const isLeftBehind = (member: MemberId) => !leaving.has(member) && isLive(member, view, options)
-  if (!confState.learners.some(isLeftBehind)) return nothing
+  const { self, confState } = view
+  if (!confState.learners.some(member => isEligible(member, view, options))) return nothing
   return withhold('noSuccessor', [{ type: 'addLearner', member: self, reason: 'leaving' }])
 }
 
@@ -175,14 +172,24 @@ function movesTo(next: readonly MemberId[], view: MembershipView, options: Membe
 }
 
 function whyDemoted(member: MemberId, view: MembershipView, options: MembershipOptions): MembershipReason {
+  if (isViewer(member)) return 'viewer'
   if (view.leaving.has(member)) return 'leaving'
   if (!isLive(member, view, options)) return 'silent'
   return view.confState.voters.length > options.targetVoters ? 'tooManyVoters' : 'evenVoters'
 }
 
 /** Whether a member can be counted on now. */
-export function isLive(member: MemberId, view: MembershipView, { liveTicks }: MembershipOptions): boolean {
+function isLive(member: MemberId, view: MembershipView, { liveTicks }: MembershipOptions): boolean {
   return view.isLinked(member) && view.silentTicks(member) <= liveTicks
+}
+
+/** Whether a member is there, stays, and may vote: whether the cluster could go on with it. */
+export function isEligible(member: MemberId, view: MembershipView, options: MembershipOptions): boolean {
+  return !isViewer(member) && !view.leaving.has(member) && isLive(member, view, options)
+}
+
+function isViewer(member: MemberId): boolean {
+  return roleOf(member) === 'viewer'
 }
 
 function hasLiveMajority(voters: readonly MemberId[], view: MembershipView, options: MembershipOptions): boolean {

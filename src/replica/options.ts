@@ -1,4 +1,22 @@
+import type { Entry, MemberId } from '../raft/types.ts'
 import type { AutoCompaction } from './auto-compaction.ts'
+import type { WalState } from './types.ts'
+
+export interface ReplicaConfig {
+  readonly member: MemberId
+  /** What the log held when it was opened; for a new member, `emptyState()` or what `foundingWrite()` made. */
+  readonly recovered: WalState
+  /** In [0, 1). The only source of chance. */
+  readonly random: () => number
+  readonly options?: ReplicaOptions
+  /** For those who watch over a member from outside, such as a simulation; it must not change anything. */
+  readonly observer?: ReplicaObserver
+}
+
+export interface ReplicaObserver {
+  /** An entry has just taken effect. Those that a snapshot stands for are not told of. */
+  applied(entry: Entry): void
+}
 
 /**
  * Every number a replica goes by. Times are in ticks; the owner decides how long a tick is (50 ms in a tab).

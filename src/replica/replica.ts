@@ -4,6 +4,7 @@ import type { ConfState, Entry, MemberId, Message, Snapshot } from '../raft/type
 import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE } from '../raft/types.ts'
 import { decodeCommand } from '../store/command-codec.ts'
 import type { SnapshotWriter } from '../store/snapshot.ts'
+import { Admission } from './admission.ts'
 import { Applied } from './applied.ts'
 import { Campaign } from './campaign.ts'
 import { Clients } from './clients.ts'
@@ -11,40 +12,16 @@ import { Departure } from './departure.ts'
 import { Chronicle } from './events.ts'
 import { ReplicaLog } from './log.ts'
 import { MembershipDriver } from './membership-driver.ts'
-import { defaultReplicaOptions, type ReplicaOptions } from './options.ts'
+import { defaultReplicaOptions, type ReplicaConfig, type ReplicaObserver, type ReplicaOptions } from './options.ts'
 import { PendingReads } from './reads.ts'
 import { Repetition } from './repetition.ts'
 import { Roster } from './roster.ts'
 import { SnapshotTransfer } from './snapshot-transfer.ts'
 import { Standing } from './standing.ts'
-import { stepOwn, stepReceived } from './stepping.ts'
-import type {
-  Input,
-  Output,
-  PeerMessage,
-  Position,
-  ReplicaLoad,
-  ReplicaMetrics,
-  ReplicaStatus,
-  WalState,
-} from './types.ts'
+import { stepOwn, stepReceived, stepViewers } from './stepping.ts'
+import type { Input, Output, PeerMessage, Position, ReplicaLoad, ReplicaMetrics, ReplicaStatus } from './types.ts'
+import { roleOf } from './types.ts'
 import { Upkeep } from './upkeep.ts'
-
-export interface ReplicaConfig {
-  readonly member: MemberId
-  /** What the log held when it was opened; for a new member, `emptyState()` or what `foundingWrite()` made. */
-  readonly recovered: WalState
-  /** In [0, 1). The only source of chance. */
-  readonly random: () => number
-  readonly options?: ReplicaOptions
-  /** For those who watch over a member from outside, such as a simulation; it must not change anything. */
-  readonly observer?: ReplicaObserver
-}
-
-export interface ReplicaObserver {
-  /** An entry has just taken effect. Those that a snapshot stands for are not told of. */
-  applied(entry: Entry): void
-}
 
 /**
  * One member of a cluster, sans I/O. Its owner's duties:
@@ -58,6 +35,7 @@ export interface ReplicaObserver {
 export class Replica {
   readonly member: MemberId
   readonly #options: ReplicaOptions
+  readonly #admission = new Admission()
   readonly #raft: RawNode
   readonly #log: ReplicaLog
   readonly #snapshots: SnapshotTransfer
@@ -177,7 +155,8 @@ export class Replica {
         this.#tick()
         return
       case 'message':
-        this.#receive(input.from, input.message)
+        if (this.#admission.admits(input, this.#raft.term)) this.#receive(input.from, input.message)
+        else this.#chronicle.refused(input.from, this.#now)
         return
       case 'walDone':
         this.#completeWrite(input.id)
@@ -201,10 +180,11 @@ export class Replica {
         this.#transfer(input.to)
         return
       case 'peerUp':
-        this.#peerUp(input.member)
+        // A viewer that speaks for an editor's member does not: that one is not there.
+        if (!input.viewer || roleOf(input.member) === 'viewer') this.#peerUp(input.member)
         return
       case 'peerDown':
-        this.#peerDown(input.member)
+        if (this.#roster.connected.has(input.member)) this.#peerDown(input.member)
         return
       case 'peerEnded':
         if (this.#raft.leader === input.member) this.#campaign.inPlaceOf(input.member)
@@ -230,6 +210,7 @@ export class Replica {
   #tick(): void {
     this.#now += 1
     this.#raft.tick()
+    this.#admission.tick()
     this.#clients.reads.tick(this.#options.retryTicks)
     this.#repetition.tick(this.#now, this.#raft.role === 'leader')
     this.#campaign.tick(this.#now)
@@ -245,10 +226,12 @@ export class Replica {
 
   #receive(from: MemberId, message: PeerMessage): void {
     this.#roster.heard(from, this.#now)
+    const isViewers = roleOf(from) === 'viewer'
     switch (message.kind) {
       case 'raft':
         if (from === this.#raft.leader) this.#standing.leaderHeard(this.#now)
-        stepReceived(this.#raft, message.message)
+        if (isViewers) stepViewers(this.#raft, message.message)
+        else stepReceived(this.#raft, message.message)
         return
       case 'join':
         this.#membership.returned(message.member)
@@ -260,7 +243,7 @@ export class Replica {
         return
       case 'gossip':
         this.#roster.place(from, message.position)
-        this.#raft.learnCommit(message.position.commit, message.commitTerm)
+        if (!isViewers) this.#raft.learnCommit(message.position.commit, message.commitTerm)
         if (this.#isDeposed(from, message.position)) this.#leaderLost()
         if (this.#isForgotten(from, message.position)) this.#send(from, { kind: 'removed', member: from })
         return
@@ -464,6 +447,7 @@ export class Replica {
       proposalsFailed: this.#repetition.count,
       ...this.#applied.store.statistics(),
       proposalsPending: this.#clients.writes.size,
+      messagesRefused: this.#admission.refused,
       snapshotsMade: this.#log.snapshotsMade,
     }
   }

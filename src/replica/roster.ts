@@ -1,5 +1,5 @@
 import { type ConfState, type MemberId, membersOf, type Term, votersOf } from '../raft/types.ts'
-import type { MemberStatus, Position } from './types.ts'
+import { type MemberStatus, type Position, roleOf } from './types.ts'
 
 /** What this member knows of the others by hearing from them, apart from the log: who is linked, who spoke when. */
 export class Roster {
@@ -57,6 +57,11 @@ export class Roster {
       this.#connected.add(member)
     }
     return next
+  }
+
+  get reachesEditor(): boolean {
+    for (const member of this.#connected) if (roleOf(member) === 'editor') return true
+    return false
   }
 
   isLinked(member: MemberId): boolean {

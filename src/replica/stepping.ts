@@ -14,6 +14,15 @@ export function stepReceived(raft: RawNode, message: Message): void {
   }
 }
 
+/** The same from a viewer: what cannot be true is then no more than a lie. */
+export function stepViewers(raft: RawNode, message: Message): void {
+  try {
+    raft.step(message)
+  } catch (error) {
+    if (!(error instanceof RaftError)) throw error
+  }
+}
+
 /** What its own disk lets a member say to itself. A leader that has committed its own removal is a stranger by then. */
 export function stepOwn(raft: RawNode, message: Message): void {
   try {

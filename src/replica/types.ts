@@ -26,6 +26,19 @@ import type {
  * the outputs. Nothing else ever comes out of it, so the simulator and the tab run the same code.
  */
 
+/** Of a tab, and of the members it speaks for: whether its invite lets it write, or only look. */
+export type TabRole = 'editor' | 'viewer'
+
+/**
+ * The numbers of viewers' members are the multiples of this, and nobody else's are. So whoever hears of a member knows for good, without
+ * being told, whether it may ever vote or propose; also a leader that never had a link to it.
+ */
+export const viewerIdFactor = 2 ** 20
+
+export function roleOf(member: MemberId): TabRole {
+  return member % viewerIdFactor === 0 ? 'viewer' : 'editor'
+}
+
 /** Names one request or watch of this member's client; chosen by the owner, unique while it is open. */
 export type RequestId = number
 
@@ -97,7 +110,8 @@ export interface Position {
 
 export type Input =
   | { readonly kind: 'tick' }
-  | { readonly kind: 'message'; readonly from: MemberId; readonly message: PeerMessage }
+  /** `viewer`: a viewer sent it, as far as its way here tells, whatever it says of itself. See `admission.ts`. */
+  | { readonly kind: 'message'; readonly from: MemberId; readonly message: PeerMessage; readonly viewer: boolean }
   /** The write of the `persist` output with this id is durable. */
   | { readonly kind: 'walDone'; readonly id: number }
   /** The snapshot of the `stage` output with this id is written down. */
@@ -111,7 +125,8 @@ export type Input =
   | { readonly kind: 'progress'; readonly id: RequestId }
   /** Hand leadership to that member, if this one leads and the other can take it. */
   | { readonly kind: 'transfer'; readonly to: MemberId }
-  | { readonly kind: 'peerUp'; readonly member: MemberId }
+  /** `viewer`: a viewer says that it speaks for that member. */
+  | { readonly kind: 'peerUp'; readonly member: MemberId; readonly viewer: boolean }
   | { readonly kind: 'peerDown'; readonly member: MemberId }
   /** That member's name has passed to this one's owner: whoever spoke for it is gone for certain, and nobody else knows it yet. */
   | { readonly kind: 'peerEnded'; readonly member: MemberId }
@@ -153,6 +168,8 @@ export type ClusterEvent =
   | { readonly kind: 'withheld'; readonly because: WithheldBecause; readonly changes: readonly MembershipChange[] }
   /** The leader gave this member the state up to `index` in place of the entries. */
   | { readonly kind: 'snapshot'; readonly index: Index }
+  /** A viewer said what a viewer may not say; it had no effect. Told of now and then only, however much it says. */
+  | { readonly kind: 'refused'; readonly member: MemberId }
 
 export interface MembershipChange {
   readonly member: MemberId
@@ -165,6 +182,8 @@ export interface MembershipChange {
 export type MembershipReason =
   /** It asked to be let in. */
   | 'asked'
+  /** It asked to be let in, to look only. It is never promoted. */
+  | 'askedToLook'
   /** It has caught up, and so there can be more voters. */
   | 'caughtUp'
   /** It has caught up and gets the vote of one that lost it. */
@@ -181,6 +200,8 @@ export type MembershipReason =
   | 'evenVoters'
   /** There are more voters than `targetVoters`. */
   | 'tooManyVoters'
+  /** Viewers do not vote. */
+  | 'viewer'
   /** The entry does not say, or it was in a snapshot; or a later version wrote it. */
   | 'unknown'
 
@@ -308,6 +329,8 @@ export interface ReplicaMetrics extends StoreStatistics {
   readonly proposalsPending: number
   /** Writes proposed again, as nothing had come of them: lost on the way, or with a leader. */
   readonly proposalsFailed: number
+  /** Messages of viewers, or in the name of members that are none, that had no effect. */
+  readonly messagesRefused: number
   readonly snapshotsMade: number
   readonly snapshotsInstalled: number
 }

@@ -123,6 +123,11 @@ export function renderMetrics({ status, replica, links, fsync, roundTrips, page 
     'Entries applied since this member was opened.',
     replica.proposalsApplied,
   )
+  text.counter(
+    'flotilla_messages_refused_total',
+    'Messages of viewers that had no effect, as viewers may not say that.',
+    replica.messagesRefused,
+  )
   text.counter('flotilla_compactions_total', 'Compactions applied.', replica.compactions)
   text.counter('flotilla_snapshots_made_total', 'Snapshots made.', replica.snapshotsMade)
   text.counter('flotilla_snapshots_installed_total', 'Snapshots received.', replica.snapshotsInstalled)

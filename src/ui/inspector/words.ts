@@ -55,6 +55,10 @@ export function eventWords(event: DatabaseEvent, nameOf: (member: number) => str
       const why = `Nobody can speak for it any more; another takes its place.${lost}`
       return [{ tone: 'bad', text: `The log of ${nameOf(event.member)} is damaged`, why }]
     }
+    case 'refused': {
+      const why = 'Whoever may only look can change nothing, whatever its page is made to say.'
+      return [{ tone: 'bad', text: `${nameOf(event.member)} tried what it may not`, why }]
+    }
     case 'woke':
       return [{ tone: 'tab', text: 'This tab woke', why: `It had stood still for ${seconds(event.asleepMs)}.` }]
     default:
@@ -80,6 +84,7 @@ const withheldWords: Readonly<Record<Change, string>> = {
 
 const reasonWords: Readonly<Record<MembershipReason, string | null>> = {
   asked: 'It asked to be let in.',
+  askedToLook: 'It asked to be let in, to look only.',
   caughtUp: 'It has caught up, and one more voter makes the cluster safer.',
   replacement: 'It has caught up, and takes the place of a voter.',
   successor: 'The leader is going, and somebody must be able to take over.',
@@ -88,6 +93,7 @@ const reasonWords: Readonly<Record<MembershipReason, string | null>> = {
   forgotten: 'It has not been heard of for very long.',
   evenVoters: 'An even number of voters is no safer than one less.',
   tooManyVoters: 'There are more voters than wanted.',
+  viewer: 'It may only look.',
   unknown: null,
 }
 

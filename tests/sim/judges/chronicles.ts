@@ -68,6 +68,7 @@ export class Chronicles {
       }
       case 'withheld':
       case 'snapshot':
+      case 'refused':
         return
       default:
         event satisfies never

@@ -298,7 +298,7 @@ export class Cluster {
 
   /** It may inherit the outboxes of the one before. */
   #giveNewMember(tab: Tab, how: 'found' | 'join', browser: number, outboxes?: readonly OutboxDisk[]): void {
-    const member = this.#members.create()
+    const member = this.#members.create('editor')
     this.#siblings.moveIn(member.id, browser)
     if (outboxes !== undefined) this.#outboxes.set(member.id, outboxes)
     tab.member = member.id

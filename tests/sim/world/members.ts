@@ -1,5 +1,13 @@
 import type { MemberId } from '../../../src/raft/types.ts'
-import { type Input, type Output, type PeerMessage, WalError, type WalWrite } from '../../../src/replica/types.ts'
+import {
+  type Input,
+  type Output,
+  type PeerMessage,
+  type TabRole,
+  viewerIdFactor,
+  WalError,
+  type WalWrite,
+} from '../../../src/replica/types.ts'
 import type { SimulationConfig } from '../config.ts'
 import { describeTurn } from '../describe.ts'
 import { Bounds } from '../judges/bounds.ts'
@@ -102,8 +110,9 @@ export class Members {
     return this.#members.get(id)?.name ?? String(id)
   }
 
-  create(): SimulatedMember {
-    const id = this.#random.integer(1, Number.MAX_SAFE_INTEGER)
+  create(role: TabRole): SimulatedMember {
+    const base = viewerIdFactor * this.#random.integer(1, 2 ** 32)
+    const id = role === 'viewer' ? base : base + this.#random.integer(1, viewerIdFactor - 1)
     const member = new SimulatedMember(id, nameOf(this.#created), this.#around, this.#random.fork())
     this.#created += 1
     this.#members.set(id, member)
@@ -121,9 +130,9 @@ export class Members {
       return error
     }
     this.network.attach(member.id, {
-      onUp: other => member.push({ kind: 'peerUp', member: other }),
+      onUp: (other, viewer) => member.push({ kind: 'peerUp', member: other, viewer }),
       onDown: other => member.push({ kind: 'peerDown', member: other }),
-      onMessage: (from, message) => member.push({ kind: 'message', from, message }),
+      onMessage: (from, message, viewer) => member.push({ kind: 'message', from, message, viewer }),
     })
     return null
   }

@@ -1,15 +1,16 @@
 import { decodeLinkFrame, encodePeerMessage } from '../../../src/net/codec.ts'
 import type { MemberId } from '../../../src/raft/types.ts'
-import type { PeerMessage } from '../../../src/replica/types.ts'
+import { type PeerMessage, roleOf } from '../../../src/replica/types.ts'
 import type { SimulationConfig } from '../config.ts'
 import type { Random } from '../random.ts'
 import type { Schedule } from '../schedule.ts'
 
 /** One member's end of the network. */
 export interface Handlers {
-  readonly onUp: (member: MemberId) => void
+  /** `viewer`: the link leads to a viewer. */
+  readonly onUp: (member: MemberId, viewer: boolean) => void
   readonly onDown: (member: MemberId) => void
-  readonly onMessage: (from: MemberId, message: PeerMessage) => void
+  readonly onMessage: (from: MemberId, message: PeerMessage, viewer: boolean) => void
 }
 
 /** Numbers the connections of a pair of members; a later one has a higher number. */
@@ -193,7 +194,7 @@ export class Network {
     const decoded = decodeLinkFrame(packet.bytes)
     if (!decoded.ok) throw new Error(`a frame that cannot be decoded: ${decoded.reason}`)
     if (decoded.value.kind !== 'peer') throw new Error(`a ${decoded.value.kind} frame where a message was sent`)
-    end.handlers.onMessage(from, decoded.value.message)
+    end.handlers.onMessage(decoded.value.from, decoded.value.message, roleOf(from) === 'viewer')
   }
 
   #release(from: MemberId, to: MemberId, way: Way): void {
@@ -250,7 +251,7 @@ export class Network {
   #up(end: End, there: MemberId, connection: Connection): void {
     const known = end.linked.get(there)
     end.linked.set(there, connection)
-    if (known === undefined) end.handlers.onUp(there)
+    if (known === undefined) end.handlers.onUp(there, roleOf(there) === 'viewer')
     else end.replaced.set(there, known)
   }
 

@@ -2,17 +2,18 @@ import type { MemberId } from '../../../src/raft/types.ts'
 import { emptyState, foundingWrite } from '../../../src/replica/founding.ts'
 import { defaultReplicaOptions, type ReplicaOptions } from '../../../src/replica/options.ts'
 import { Replica } from '../../../src/replica/replica.ts'
-import type {
-  ClientRequest,
-  ClientResponse,
-  ClusterEvent,
-  Input,
-  Output,
-  PeerMessage,
-  RequestId,
-  WalState,
-  WalWrite,
-  WatchNotification,
+import {
+  type ClientRequest,
+  type ClientResponse,
+  type ClusterEvent,
+  type Input,
+  type Output,
+  type PeerMessage,
+  type RequestId,
+  roleOf,
+  type WalState,
+  type WalWrite,
+  type WatchNotification,
 } from '../../../src/replica/types.ts'
 import type { Command, WriteRequest } from '../../../src/store/types.ts'
 import { MemoryDisk, type MemoryWal } from '../../../src/wal/memory-wal.ts'
@@ -145,7 +146,8 @@ export class TestCluster {
   heal(): void {
     for (const way of this.#cut) {
       const [here, there] = way.split('-').map(Number)
-      if (here !== undefined && there !== undefined) this.#push(here, { kind: 'peerUp', member: there })
+      if (here !== undefined && there !== undefined)
+        this.#push(here, { kind: 'peerUp', member: there, viewer: isViewer(there) })
     }
     this.#cut.clear()
     this.settle()
@@ -240,8 +242,8 @@ export class TestCluster {
     this.#members.set(id, { id, disk, replica, wal, inputs, said: [], events: [], stallsAt: () => false, writing: [] })
     for (const other of this.#members.keys()) {
       if (other === id || this.#isCut(id, other)) continue
-      this.#push(id, { kind: 'peerUp', member: other })
-      this.#push(other, { kind: 'peerUp', member: id })
+      this.#push(id, { kind: 'peerUp', member: other, viewer: isViewer(other) })
+      this.#push(other, { kind: 'peerUp', member: id, viewer: isViewer(id) })
     }
     this.tick()
   }
@@ -271,7 +273,12 @@ export class TestCluster {
         this.sent.push(sent)
         if (this.#isCut(member.id, output.to) || this.drop(sent)) return
         if (this.#members.has(output.to)) {
-          this.#push(output.to, { kind: 'message', from: member.id, message: output.message })
+          this.#push(output.to, {
+            kind: 'message',
+            viewer: isViewer(member.id),
+            from: member.id,
+            message: output.message,
+          })
         }
         return
       }
@@ -318,6 +325,10 @@ export class TestCluster {
   #isCut(a: MemberId, b: MemberId): boolean {
     return this.#cut.has(`${a}-${b}`)
   }
+}
+
+function isViewer(member: MemberId): boolean {
+  return roleOf(member) === 'viewer'
 }
 
 /** Far more than any exchange takes. */

@@ -96,7 +96,12 @@ describe('an orderly leave', () => {
 
   test('word of a departure that arrives when the member is back does not keep it from voting for ever', () => {
     const cluster = TestCluster.of(3)
-    cluster.input(cluster.leader, { kind: 'message', from: 3, message: { kind: 'leave', member: 3, fate: 'demote' } })
+    cluster.input(cluster.leader, {
+      kind: 'message',
+      viewer: false,
+      from: 3,
+      message: { kind: 'leave', member: 3, fate: 'demote' },
+    })
     expect(cluster.voters()).toEqual([1])
     cluster.until('it votes', () => cluster.voters().length === 3)
   })
@@ -315,7 +320,7 @@ describe('a leader whose log holds its own removal', () => {
     const command = { clientId: client, seq: 1, acked: 0, request: put('a', '1') }
     cluster.turn(1, [
       { kind: 'request', id: 1, request: { kind: 'write', command } },
-      { kind: 'message', from: 2, message: answer.message },
+      { kind: 'message', viewer: false, from: 2, message: answer.message },
     ])
     expect(cluster.voters(1)).toEqual([2])
   })

@@ -23,7 +23,7 @@ describe('where a member stands', () => {
     const hear = (position: { role: typeof role; term: number; commit: number; applied: number }) =>
       cluster
         .replica(2)
-        .handle([{ kind: 'message', from: 3, message: { kind: 'gossip', position, commitTerm: term } }])
+        .handle([{ kind: 'message', viewer: false, from: 3, message: { kind: 'gossip', position, commitTerm: term } }])
         .some(({ kind }) => kind === 'statusChanged')
     expect(hear({ role, term, commit, applied: applied - 1 })).toBe(true)
     expect(hear({ role, term, commit, applied })).toBe(true)

@@ -177,7 +177,7 @@ describe('rounds of confirmation', () => {
     cluster.until('it hears the leader', () => cluster.replica(2).status().leader === 1)
     const id = read(cluster, 2)
     if (late === null) throw new Error('it was not answered')
-    cluster.input(2, { kind: 'message', from: 1, message: late })
+    cluster.input(2, { kind: 'message', viewer: false, from: 1, message: late })
     expect(answer(cluster, id)).toBe(null)
   })
 })

@@ -9,6 +9,7 @@ const counts: ReplicaMetrics = {
   proposalsApplied: 2,
   proposalsPending: 3,
   proposalsFailed: 4,
+  messagesRefused: 19,
   snapshotsMade: 5,
   snapshotsInstalled: 6,
   puts: 7,
