@@ -1,4 +1,5 @@
 import type { MemberId } from '../raft/types.ts'
+import type { TabRole } from '../replica/types.ts'
 import type { CompactResponse, Header, LeaseId, Revision } from '../store/types.ts'
 import type { HostStatus } from '../worker/protocol.ts'
 import { type ExportData, type ExportOptions, exportBackup } from './backup.ts'
@@ -25,7 +26,9 @@ export type SignalingState =
   | 'disconnected'
   /** Reached, but it is full or of another version; tried again and again. */
   | 'refused'
-  /** This browser has no WebRTC, so other members could not be reached anyway. */
+  /** There is no server, as was asked for: only the tabs of this browser find each other. */
+  | 'none'
+  /** This browser has no WebRTC, and there is no relay, so other members could not be reached anyway. */
   | 'unavailable'
   | 'closed'
 
@@ -43,7 +46,9 @@ export interface DatabaseStatus extends HostStatus {
 /** What a database needs from whoever put it together. */
 export interface DatabaseParts {
   readonly connection: Connection
+  readonly role: TabRole
   readonly invite: string
+  readonly viewerInvite: string
   readonly clusterId: string
   readonly status: HostStatus
   readonly signaling: Readable<SignalingState>
@@ -60,8 +65,12 @@ export interface DatabaseParts {
 
 /** A cluster's keys, all of them, as seen from this tab; values are text unless a `namespace` says otherwise. */
 export class Database extends Namespace<string> implements AsyncDisposable {
-  /** Whoever has it can join, read and write: to be shared as a secret, in a URL's fragment. */
+  /** By the invite: an `editor` reads and writes; a `viewer` has all the data, and what would change them is `PERMISSION_DENIED`. */
+  readonly role: TabRole
+  /** What this tab was let in by. Whoever has it can do what this tab can: to be shared as a secret, in a URL's fragment. */
   readonly invite: string
+  /** Whoever has it can join and read, and not write. A viewer's own. */
+  readonly viewerInvite: string
   readonly clusterId: string
   /** Ways to bring about what happens to tabs: for tests and demonstrations. */
   readonly faults: Faults
@@ -77,7 +86,9 @@ export class Database extends Namespace<string> implements AsyncDisposable {
   constructor(parts: DatabaseParts) {
     const { connection, sessionTtlSeconds } = parts
     super(connection, new KeySpace(new Uint8Array(), text()), new SessionLeases(connection, sessionTtlSeconds))
+    this.role = parts.role
     this.invite = parts.invite
+    this.viewerInvite = parts.viewerInvite
     this.clusterId = parts.clusterId
     this.faults = parts.faults
     this.#connection = parts.connection

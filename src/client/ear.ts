@@ -35,7 +35,7 @@ export class Ear {
 
   #hear(status: Heard): FlotillaError | null {
     const { replica, adopted, signaling, failure } = status
-    if (signaling === 'connected') this.#couldHear = true
+    if (signaling === 'connected' || signaling === 'none') this.#couldHear = true
     for (const { member, connected } of replica.members) {
       if (connected && member !== replica.member && !adopted.includes(member)) this.heard.set(member, new Date())
     }

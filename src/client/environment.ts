@@ -41,7 +41,6 @@ export function checkEnvironment(environment: Environment = globalThis): void {
   }
 }
 
-/** Without WebRTC a member runs alone: it can found a cluster and resume, but not join one. */
 export function webRtcAvailable(environment: Environment = globalThis): boolean {
   return has(() => environment.RTCPeerConnection)
 }
@@ -49,7 +48,7 @@ export function webRtcAvailable(environment: Environment = globalThis): boolean 
 export function webRtcMissing(): FlotillaError {
   return new FlotillaError(
     'WEBRTC_UNAVAILABLE',
-    'This browser has no WebRTC, so the other members cannot be reached. Use a current browser, and check that no setting or extension turns WebRTC off.',
+    'This browser has no WebRTC, and there is no relay, so the other members cannot be reached. Use a current browser, and check that no setting or extension turns WebRTC off.',
   )
 }
 

@@ -1,27 +1,34 @@
-import { Mesh, type MeshOptions, type MeshStatus } from '../net/page/mesh.ts'
+import type { SealKeys } from '../net/page/keys.ts'
+import { Mesh, type MeshStatus } from '../net/page/mesh.ts'
+import { Seal } from '../net/page/seal.ts'
 import type { SignalingState } from './database.ts'
-import { webRtcAvailable } from './environment.ts'
+import { canReachOthers, type NetworkPlan } from './network-options.ts'
 import type { Observable } from './readable.ts'
 import type { WorkerHost } from './worker-host.ts'
 
-type Place = Pick<MeshOptions, 'signalingUrl' | 'room' | 'iceServers'>
+export interface NetworkPlace {
+  readonly plan: NetworkPlan
+  readonly room: string
+  readonly keys: SealKeys
+}
 
 /** The page's connections to its peers. Each worker has its own, as its channels cannot be taken back from it. */
 export class Network {
   readonly #signaling: Observable<SignalingState>
-  readonly #place: Place
-  #host: WorkerHost | null = null
+  readonly #place: NetworkPlace
+  /** The worker in use, and the seal of its name, which outlives a mesh. */
+  #host: { readonly worker: WorkerHost; readonly seal: Seal } | null = null
   #mesh: Mesh | null = null
   #isCut = false
 
-  constructor(signaling: Observable<SignalingState>, place: Place) {
+  constructor(signaling: Observable<SignalingState>, place: NetworkPlace) {
     this.#signaling = signaling
     this.#place = place
   }
 
   /** Takes leave of the peers that an earlier worker knew: to them, this is another. */
   serve(host: WorkerHost): void {
-    this.#host = host
+    this.#host = { worker: host, seal: Seal.create(this.#place.keys, host.peer) }
     this.#close()
     this.#open()
   }
@@ -30,6 +37,7 @@ export class Network {
   disconnect(): void {
     this.#isCut = true
     this.#close()
+    this.#signaling.set('closed')
   }
 
   connect(): void {
@@ -49,17 +57,21 @@ export class Network {
   }
 
   #open(): void {
-    if (this.#host === null || this.#isCut || !webRtcAvailable()) return
-    const { peer, links } = this.#host
+    const { plan, room } = this.#place
+    if (this.#host === null || this.#isCut || !canReachOthers(plan)) return
+    const { worker, seal } = this.#host
     const mesh: Mesh = new Mesh({
-      ...this.#place,
-      peer,
-      links,
+      ...plan,
+      room,
+      seal,
+      peer: worker.peer,
+      links: worker.links,
       onStatus: status => {
-        if (this.#mesh === null || this.#mesh === mesh) this.#signaling.set(signalingState(status))
+        if (this.#mesh === mesh) this.#signaling.set(signalingState(status))
       },
     })
     this.#mesh = mesh
+    this.#signaling.set(signalingState(mesh.status))
   }
 
   #close(): void {
@@ -68,7 +80,14 @@ export class Network {
   }
 }
 
+/** Before there is a mesh. */
+export function firstSignalingState(plan: NetworkPlan): SignalingState {
+  if (!canReachOthers(plan)) return 'unavailable'
+  return plan.signaling === null ? 'none' : 'connecting'
+}
+
 function signalingState({ signaling }: MeshStatus): SignalingState {
+  if (signaling === null) return 'none'
   switch (signaling.phase) {
     case 'connecting':
       return 'connecting'

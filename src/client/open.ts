@@ -1,17 +1,19 @@
 import * as Comlink from 'comlink'
+import { sealKeys } from '../net/page/keys.ts'
 import type { HostStatus, MembershipOptions } from '../worker/protocol.ts'
 import { withAbort } from './abortable.ts'
 import { unwrap } from './ask-worker.ts'
 import type { Offline } from './calls.ts'
 import { Connection } from './connection.ts'
 import { Database, type SignalingState } from './database.ts'
-import { checkEnvironment, webRtcAvailable, webRtcMissing } from './environment.ts'
-import { aborted, FlotillaError } from './errors.ts'
+import { checkEnvironment, webRtcMissing } from './environment.ts'
+import { aborted } from './errors.ts'
 import { Faults } from './faults.ts'
 import { formatInvite, type Invite, newInvite, parseInvite, roomName } from './invite.ts'
 import { LastMember, tabStorage } from './last-member.ts'
 import { membershipOptions } from './membership.ts'
-import { Network } from './network.ts'
+import { firstSignalingState, Network } from './network.ts'
+import { canReachOthers, type NetworkOptions, networkPlan } from './network-options.ts'
 import { watchPageLife } from './page-life.ts'
 import { Observable } from './readable.ts'
 import { type Persist, Persistence } from './storage.ts'
@@ -19,11 +21,7 @@ import { Supervisor } from './supervisor.ts'
 import type { WorkerHost } from './worker-host.ts'
 
 /** What every way to open a database takes. */
-export interface TabOptions {
-  /** The signaling server's address, like `wss://example.org/signal`; may be relative to the page's. */
-  readonly signaling: string | URL
-  /** STUN and TURN servers. None by default, which is enough within one network. */
-  readonly iceServers?: readonly RTCIceServer[]
+export interface TabOptions extends NetworkOptions {
   /**
    * What becomes of writes while there is no quorum: `queue` (the default) keeps them on this device, where they outlive the
    * page, and sends them, in order and once, when there is one; `fail` refuses them (`UNAVAILABLE`). Each write may say otherwise.
@@ -88,19 +86,23 @@ export async function start(
   const { signal } = options
   if (signal?.aborted) throw aborted(signal, 'definite')
   checkEnvironment()
-  const signalingUrl = webSocketAddress(options.signaling)
+  const plan = networkPlan(options)
   const membership = membershipOptions(options.membership)
-  const room = await roomName(invite)
+  const [room, keys] = await Promise.all([roomName(invite), sealKeys(invite)])
   const persistence = new Persistence(options.persist ?? 'ask')
-  const connection = new Connection({ offline: options.offline ?? 'queue', onWritten: () => persistence.written() })
+  const connection = new Connection({
+    role: invite.role,
+    offline: options.offline ?? 'queue',
+    onWritten: () => persistence.written(),
+  })
   const memory = new LastMember(tabStorage(), invite.clusterId)
-  const signaling = new Observable<SignalingState>(webRtcAvailable() ? 'connecting' : 'unavailable')
-  const network = new Network(signaling, { signalingUrl, room, iceServers: options.iceServers ?? [] })
+  const signaling = new Observable<SignalingState>(firstSignalingState(plan))
+  const network = new Network(signaling, { plan, room, keys })
   const onHost = (host: WorkerHost) => network.serve(host)
-  const supervisor = new Supervisor({ connection, memory, membership, clusterId: invite.clusterId, onHost })
+  const supervisor = new Supervisor({ connection, memory, membership, clusterId: invite.clusterId, role: invite.role, onHost })
   try {
     const status = await withAbort(supervisor.open(mode, data), signal)
-    if (status.replica.state === 'joining' && !webRtcAvailable()) throw webRtcMissing()
+    if (status.replica.state === 'joining' && !canReachOthers(plan)) throw webRtcMissing()
     const { sessionTtlSeconds } = options
     return run({ connection, supervisor, network, memory, signaling, invite, status, sessionTtlSeconds })
   } catch (error) {
@@ -117,6 +119,8 @@ interface Running {
   readonly memory: LastMember
   readonly signaling: Observable<SignalingState>
   readonly invite: Invite
+  /** For those who may only look. */
+  readonly viewers: Invite
   readonly status: HostStatus
   readonly sessionTtlSeconds: number | undefined
 }
@@ -146,7 +150,9 @@ function run(running: Running): Database {
 
   return new Database({
     connection,
+    role: invite.role,
     invite: formatInvite(invite),
+    viewerInvite: formatInvite(viewers),
     clusterId: invite.clusterId,
     status,
     signaling,
@@ -166,17 +172,4 @@ function run(running: Running): Database {
       end()
     },
   })
-}
-
-function webSocketAddress(signaling: string | URL): string {
-  const url = URL.canParse(signaling, location.href) ? new URL(signaling, location.href) : null
-  if (url === null || !/^(ws|http)s?:$/.test(url.protocol)) {
-    throw new FlotillaError(
-      'INVALID_ARGUMENT',
-      `The signaling server's address "${signaling}" is not one of a WebSocket.`,
-    )
-  }
-  url.protocol = url.protocol.replace('http', 'ws')
-  url.hash = ''
-  return url.href
 }

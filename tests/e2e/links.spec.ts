@@ -29,7 +29,7 @@ const test = base.extend<LinksFixtures>({
     use(async (page, member, options = {}) => {
       await page.goto(pageUrl('links'))
       // The name decides who dials; by default the tab that comes first does.
-      const start: StartOptions = { signalingUrl: signaling.url, peer: `tab-${member}`, member, ...options }
+      const start: StartOptions = { urls: [signaling.url], peer: `tab-${member}`, member, ...options }
       await page.evaluate(start => window.tab.start(start), start)
       return page
     }),
@@ -87,8 +87,8 @@ test('Chromium and Firefox workers talk to each other, snapshots included', asyn
   expect((await report(a, { kind: 'links' })).report).toMatchObject({ links: [{ kind: 'webrtc' }] })
   await say(a, b, 2)
   await say(b, a, 1)
-  await sendSnapshot(a, b, 2, 12 * 1024 * 1024)
-  await sendSnapshot(b, a, 1, 12 * 1024 * 1024 + 1)
+  await sendSnapshot(a, b, 2, 7 * 1024 * 1024)
+  await sendSnapshot(b, a, 1, 7 * 1024 * 1024 + 1)
 })
 
 test('where channels cannot be transferred they are bridged, snapshots included', async ({ context, join }) => {
@@ -98,8 +98,8 @@ test('where channels cannot be transferred they are bridged, snapshots included'
   expect((await report(a, { kind: 'links' })).report).toMatchObject({ links: [{ kind: 'bridged' }] })
   await say(a, b, 2)
   await say(b, a, 1)
-  await sendSnapshot(a, b, 2, 12 * 1024 * 1024)
-  await sendSnapshot(b, a, 1, 12 * 1024 * 1024 + 1)
+  await sendSnapshot(a, b, 2, 7 * 1024 * 1024)
+  await sendSnapshot(b, a, 1, 7 * 1024 * 1024 + 1)
   await a.close({ runBeforeUnload: true })
   await report(b, { kind: 'down', member: 1 })
 })

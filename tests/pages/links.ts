@@ -1,13 +1,20 @@
-import { Mesh, type MeshStatus } from '../../src/net/page/mesh.ts'
+import { sealKeys } from '../../src/net/page/keys.ts'
+import { Mesh, type MeshOptions, type MeshStatus } from '../../src/net/page/mesh.ts'
+import { Seal } from '../../src/net/page/seal.ts'
 import type { FromLinksWorker, ToLinksWorker } from './links-messages.ts'
 
 export interface StartOptions {
-  readonly signalingUrl: string
+  /** None: without a server. */
+  readonly urls: readonly string[]
   readonly peer: string
   readonly member: number
   /** As in an engine that cannot transfer data channels. */
   readonly withoutTransfer?: boolean
+  readonly relay?: MeshOptions['relay']
 }
+
+/** All tabs of a test have the same invite. */
+const secret = { clusterId: '0'.repeat(32), role: 'editor', secret: new Uint8Array(32) } as const
 
 /** A tab with the two halves of the network and nothing else, driven by the tests. */
 export class LinksPage {
@@ -25,14 +32,17 @@ export class LinksPage {
     addEventListener('pagehide', () => this.#leave())
   }
 
-  start({ signalingUrl, peer, member, withoutTransfer }: StartOptions): void {
+  async start({ urls, peer, member, withoutTransfer, relay = 'fallback' }: StartOptions): Promise<void> {
+    const seal = Seal.create(await sealKeys(secret), peer)
     const { port1, port2 } = new MessageChannel()
     if (withoutTransfer) refuseDataChannels(port1)
     this.#tell({ kind: 'start', peer, member, port: port2 }, [port2])
     this.#mesh = new Mesh({
-      signalingUrl,
+      signaling: urls.length === 0 ? null : { urls, ticket: null },
       room: 'links',
       peer,
+      seal,
+      relay,
       links: port1,
       onStatus: status => {
         this.status = status
@@ -58,8 +68,8 @@ export class LinksPage {
     return this.#reports.filter(({ report }) => includes(report, wanted)).length
   }
 
-  async signaling(phase: MeshStatus['signaling']['phase']): Promise<void> {
-    while (this.status?.signaling.phase !== phase) await this.#next()
+  async signaling(phase: NonNullable<MeshStatus['signaling']>['phase']): Promise<void> {
+    while (this.status?.signaling?.phase !== phase) await this.#next()
   }
 
   /** Nothing else runs on the page meanwhile. */

@@ -1,104 +1,111 @@
-import type { SignalData } from 'simple-peer'
 import SimplePeer from 'simple-peer/simplepeer.min.js'
-import type { FromLinks, LinkId } from '../links-protocol.ts'
-import { Backoff } from './backoff.ts'
-import { Connection, Handover } from './connection.ts'
-import { decodePeerSignal, encodePeerSignal } from './peer-signal.ts'
-import { type RoomEvent, SignalingClient, type SignalingState } from './signaling-client.ts'
-
-const redialFirstMs = 100
-const redialMaxMs = 10_000
-/** From the first signal of an attempt until the worker has heard hello. */
-const dialTimeoutMs = 10_000
+import type { FromLinks, LinkId, PeerRole, ToLinks } from '../links-protocol.ts'
+import { Handover } from './connection.ts'
+import { LocalCarrier } from './local-carrier.ts'
+import { Peer, type Wish } from './peer.ts'
+import type { PeerSignal } from './peer-signal.ts'
+import { RelaySeat } from './relay-seat.ts'
+import { Room, type Ways } from './room.ts'
+import type { Seal } from './seal.ts'
+import { SignalingClient, type SignalingState } from './signaling-client.ts'
 
 /**
- * Of the page, not of one mesh: another that takes its place under the same name must not number its attempts again, since
- * to those who knew the first they would be late.
+ * `fallback`: frames go over the signaling server while there is no direct link. `always`: over nothing else. `never`: where there is no direct
+ * link there is none.
  */
-let lastLink: LinkId = 0
+export type RelayPolicy = 'fallback' | 'always' | 'never'
 
 export interface MeshOptions {
-  /** WebSocket address of the signaling server. */
-  readonly signalingUrl: string
+  /** Null: no server at all, only the tabs of this browser find each other. */
+  readonly signaling: {
+    /** WebSocket addresses of one service, at least one. */
+    readonly urls: readonly string[]
+    readonly ticket: (() => Promise<string>) | null
+  } | null
   readonly room: string
   /** This page load's name, see `newPeerName`: it is how peers know each other across signaling servers. */
   readonly peer: string
-  /** STUN and TURN servers. None by default: a local network needs none, and no stranger learns of anybody. */
+  /** Seals in that name, for as long as the name is used. */
+  readonly seal: Seal
+  /** STUN and TURN servers, beside what the signaling server gives. None by default: a local network needs none, and no stranger learns of anybody. */
   readonly iceServers?: readonly RTCIceServer[]
+  readonly iceTransportPolicy?: RTCIceTransportPolicy
+  readonly relay?: RelayPolicy
   /** To the worker, which owns what travels on the connections. */
   readonly links: MessagePort
   onStatus(status: MeshStatus): void
 }
 
 export interface MeshStatus {
-  readonly signaling: SignalingState
-  readonly peers: readonly { readonly peer: string; readonly phase: PeerState['phase'] }[]
-}
-
-type PeerState =
-  /** Nothing to do: the other side dials, being the one of the lower name. */
-  | { readonly phase: 'waiting' }
-  /** It is on us to dial, after a pause. */
-  | { readonly phase: 'backoff'; readonly timer: ReturnType<typeof setTimeout> }
-  | {
-      readonly phase: 'dialing'
-      readonly connection: Connection
-      readonly attempt: number
-      readonly timer: ReturnType<typeof setTimeout>
-    }
-  | { readonly phase: 'up'; readonly connection: Connection; readonly attempt: number }
-  /** Said bye. Not dialed again; forgotten when the signaling server notices too. */
-  | { readonly phase: 'gone' }
-
-interface Peer {
-  readonly name: string
-  /** Its id on the signaling server; null while it cannot be reached that way, which a living link outlasts. */
-  address: string | null
-  /** Highest attempt seen of a peer that dials us: what belongs to a lower one is late. */
-  lastAttempt: number
-  readonly backoff: Backoff
-  state: PeerState
+  /** Null where there is no server. */
+  readonly signaling: SignalingState | null
 }
 
 export function webRtcAvailable(): boolean {
   return SimplePeer.WEBRTC_SUPPORT
 }
 
+/** Whom the worker wants links to; until it says so, to all. */
+interface Wanted {
+  readonly peers: ReadonlySet<string> | 'all'
+  readonly linksMax: number
+}
+
 /**
- * The page half of the network: finds the peers of a room and keeps one connection to each. Whoever comes into the room greets
- * those who are there; once two know each other's name, the one of the lower name dials.
- *
- * Throws at once where there is no WebRTC; see `webRtcAvailable`.
+ * The page half of the network: finds the peers of a room, over the signaling server and within the browser, and keeps a link to each of
+ * those that the worker wants. Of two that know each other's name the one of the lower name dials.
  */
 export class Mesh {
   readonly #options: MeshOptions
   readonly #abort = new AbortController()
-  readonly #signaling: SignalingClient
   readonly #handover: Handover
+  readonly #room: Room
+  readonly #signaling: SignalingClient | null
+  readonly #seat: RelaySeat
+  readonly #ways: Ways
   readonly #peers = new Map<string, Peer>()
-  /** Name of each signaling id that has greeted on this connection to the server. */
-  readonly #names = new Map<string, string>()
+  #wanted: Wanted = { peers: 'all', linksMax: Number.POSITIVE_INFINITY }
 
   constructor(options: MeshOptions) {
-    if (!webRtcAvailable()) throw new Error('this browser has no WebRTC')
     this.#options = options
+    const { peer, room, seal, signaling, relay = 'fallback' } = options
+    const { signal } = this.#abort
     this.#handover = new Handover(options.links)
-    options.links.onmessage = (event: MessageEvent<FromLinks>) => this.#heardFromWorker(event.data)
-    this.#signaling = new SignalingClient({
-      url: options.signalingUrl,
-      room: options.room,
-      signal: this.#abort.signal,
-      onEvent: event => this.#heardFromServer(event),
-      onState: state => {
-        if (state.phase === 'waiting') this.#forgetAddresses()
-        this.#statusChanged()
+    this.#ways = {
+      direct: relay !== 'always' && webRtcAvailable(),
+      relay: relay !== 'never' && signaling !== null,
+    }
+    this.#seat = new RelaySeat({
+      place: () => (this.#signaling?.state.phase === 'open' ? { url: this.#signaling.url, room } : null),
+      ticket: signaling?.ticket ?? null,
+      post: message => this.#post(message),
+    })
+    this.#room = new Room({
+      peer,
+      ways: this.#ways,
+      seal,
+      signal,
+      events: {
+        onMet: (name, role, ways) => this.#met(name, role, ways),
+        onMoved: name => this.#peers.get(name)?.moved(),
+        onGone: name => this.#forgetIfUseless(name),
+        onSignal: (name, role, said) => this.#heardFromPeer(name, role, said),
       },
     })
+    options.links.onmessage = (event: MessageEvent<FromLinks>) => this.#heardFromWorker(event.data)
+    this.#room.add(onEvent => new LocalCarrier({ room, signal, onEvent }))
+    this.#signaling =
+      signaling === null
+        ? null
+        : this.#room.add(
+            onEvent =>
+              new SignalingClient({ ...signaling, room, signal, onEvent, onState: () => this.#signalingChanged() }),
+          )
+    addEventListener('online', () => this.#networkChanged(), { signal })
   }
 
   get status(): MeshStatus {
-    const peers = [...this.#peers.values()].map(({ name, state }) => ({ peer: name, phase: state.phase }))
-    return { signaling: this.#signaling.state, peers }
+    return { signaling: this.#signaling?.state ?? null }
   }
 
   /**
@@ -107,220 +114,138 @@ export class Mesh {
    * a page that goes away passes nothing on: their other side sees them close.
    */
   bye(): void {
-    this.#abort.abort()
-    if (this.#handover.bridging) this.#endAll()
-    else for (const peer of this.#peers.values()) this.#stopTimer(peer)
+    if (this.#handover.bridging) this.close()
+    else {
+      this.#abort.abort()
+      for (const peer of this.#peers.values()) peer.rest()
+    }
   }
 
   /** Leaves the room and ends all connections. */
   close(): void {
     this.#abort.abort()
-    this.#endAll()
-  }
-
-  #endAll(): void {
-    for (const peer of this.#peers.values()) {
-      this.#stopTimer(peer)
-      this.#endConnection(peer)
-    }
+    for (const peer of this.#peers.values()) peer.end()
     this.#peers.clear()
+    this.#seat.end()
   }
 
-  #heardFromServer(event: RoomEvent): void {
-    switch (event.type) {
-      case 'welcome':
-      case 'found':
-        for (const id of event.peers) this.#greet(id, true)
-        break
-      case 'joined':
-        // It greets us, as it greets everybody.
-        break
-      case 'left':
-        this.#unreachable(event.id)
-        break
-      case 'unreachable':
-        this.#unreachable(event.to)
-        break
-      case 'message':
-        this.#heardFromPeer(event.from, event.payload)
-        break
+  #met(name: string, role: PeerRole, { direct, relay }: Ways): void {
+    let peer = this.#peers.get(name)
+    // An editor is heard whose name a viewer had used: what there was with that one is no link to this.
+    if (peer !== undefined && peer.role !== role) {
+      peer.end()
+      peer = undefined
     }
-  }
-
-  #heardFromPeer(address: string, payload: string): void {
-    const signal = decodePeerSignal(payload)
-    if (signal === null) return
-    if (signal.kind === 'greet') {
-      if (signal.answer) this.#greet(address, false)
-      this.#greeted(address, signal.peer)
-      return
+    if (peer === undefined) {
+      peer = this.#makePeer(name, role)
+      this.#peers.set(name, peer)
+      peer.wish(this.#wishFor(name))
     }
-    if (signal.kind !== 'signal') return
-    const name = this.#names.get(address)
-    const peer = name === undefined ? undefined : this.#peers.get(name)
-    if (peer !== undefined) this.#signaled(peer, signal.attempt, signal.data)
+    peer.met({ direct: direct && this.#ways.direct, relay: relay && this.#ways.relay })
   }
 
-  #greet(address: string, answer: boolean): void {
-    this.#signaling.send(address, encodePeerSignal({ kind: 'greet', peer: this.#options.peer, answer }))
-  }
-
-  /** A peer is in the room: new, back, or known and here under a new id. */
-  #greeted(address: string, name: string): void {
-    // One name per id, or one stranger could fill our memory with names.
-    if (name === this.#options.peer || this.#names.has(address)) return
-    this.#names.set(address, name)
-    const peer = this.#peers.get(name) ?? this.#meet(name)
-    peer.address = address
-    // An attempt under way spoke to an address that is no more, so it too starts over.
-    if (peer.state.phase !== 'up' && peer.state.phase !== 'gone' && this.#dials(peer)) {
-      this.#stopTimer(peer)
-      this.#endConnection(peer)
-      this.#dial(peer)
-    }
-    this.#statusChanged()
-  }
-
-  #meet(name: string): Peer {
-    const peer: Peer = {
-      name,
-      address: null,
-      lastAttempt: 0,
-      backoff: new Backoff(redialFirstMs, redialMaxMs),
-      state: { phase: 'waiting' },
-    }
-    this.#peers.set(name, peer)
-    return peer
-  }
-
-  #dials(peer: Peer): boolean {
-    return this.#options.peer < peer.name
-  }
-
-  #dial(peer: Peer): void {
-    const link = ++lastLink
-    this.#connect(peer, link, link)
-  }
-
-  #connect(peer: Peer, link: LinkId, attempt: number): void {
-    const connection = new Connection({
-      link,
-      peer: peer.name,
-      initiator: this.#dials(peer),
-      iceServers: this.#options.iceServers ?? [],
-      handover: this.#handover,
-      onSignal: data => {
-        if (peer.address === null) return
-        this.#signaling.send(peer.address, encodePeerSignal({ kind: 'signal', attempt, data }))
-      },
-      onClosed: () => {
-        this.#handover.closed(link)
-        this.#lost(peer, link)
-      },
+  #makePeer(name: string, role: PeerRole): Peer {
+    const { seal, iceServers = [], iceTransportPolicy = 'all' } = this.#options
+    const post = (message: ToLinks) => this.#post(message)
+    const rtcConfiguration = () => ({
+      iceServers: [...iceServers, ...(this.#signaling?.iceServers ?? [])],
+      iceTransportPolicy,
     })
-    // As long as there are no other invites.
-    this.#handover.giveRole(link, 'editor')
-    const timer = setTimeout(() => {
-      this.#endConnection(peer)
-      this.#lost(peer, link)
-    }, dialTimeoutMs)
-    this.#change(peer, { phase: 'dialing', connection, attempt, timer })
+    return new Peer({
+      name,
+      role,
+      dials: this.#options.peer < name,
+      direct: { handover: this.#handover, rtcConfiguration },
+      relay: { seat: this.#seat, seal, post },
+      say: said => this.#room.say(name, said),
+      reachable: () => !this.#abort.signal.aborted && this.#room.reaches(name),
+      onChange: () => this.#forgetIfUseless(name),
+    })
   }
 
-  #signaled(peer: Peer, attempt: number, data: SignalData): void {
-    if (!this.#dials(peer) && attempt > peer.lastAttempt) {
-      // The peer has given up what there was and dials anew.
-      if (peer.state.phase === 'gone' || !('type' in data) || data.type !== 'offer') return
-      peer.lastAttempt = attempt
-      this.#endConnection(peer)
-      this.#connect(peer, ++lastLink, attempt)
+  #wishFor(name: string): Wish {
+    const { peers } = this.#wanted
+    if (peers === 'all') return 'link'
+    return peers.has(name) ? 'ask' : 'none'
+  }
+
+  #heardFromPeer(name: string, role: PeerRole, said: Exclude<PeerSignal, { kind: 'greet' }>): void {
+    const peer = this.#peers.get(name)
+    if (peer === undefined) return
+    switch (said.kind) {
+      case 'signal':
+        if (!this.#ways.direct) return
+        if (peer.begins(said.attempt, said.data) && !this.#hasRoomFor(name)) this.#room.turnAway(name)
+        else peer.signaled(said.attempt, said.data, role)
+        break
+      case 'relay':
+        if (!this.#ways.relay) return
+        if (!peer.busy && !this.#hasRoomFor(name)) this.#room.turnAway(name)
+        else peer.relayed(said, role)
+        break
+      case 'ask':
+        if (peer.busy) return
+        if (this.#hasRoomFor(name)) peer.invite()
+        else this.#room.turnAway(name)
+        break
+      case 'full':
+        peer.turnedAway()
+        break
     }
-    const state = peer.state
-    if ((state.phase === 'dialing' || state.phase === 'up') && state.attempt === attempt) state.connection.signal(data)
+  }
+
+  #hasRoomFor(name: string): boolean {
+    if (this.#wishFor(name) !== 'none') return true
+    let links = 0
+    for (const peer of this.#peers.values()) if (peer.busy) links++
+    return links < this.#wanted.linksMax
   }
 
   #heardFromWorker(message: FromLinks): void {
-    if (message.type !== 'up' && message.type !== 'down') return
-    const peer = this.#peerOf(message.link)
-    if (peer === undefined) return
     switch (message.type) {
       case 'up':
-        if (peer.state.phase !== 'dialing') return
-        clearTimeout(peer.state.timer)
-        peer.backoff.reset()
-        this.#change(peer, { phase: 'up', connection: peer.state.connection, attempt: peer.state.attempt })
+        this.#peerOf(message.link)?.heardUp(message.link)
         break
       case 'down':
-        this.#endConnection(peer)
-        if (message.reason !== 'bye') this.#lost(peer, message.link)
-        else if (peer.address === null) this.#forget(peer)
-        else this.#change(peer, { phase: 'gone' })
+        this.#peerOf(message.link)?.heardDown(message.link, message.reason)
         break
+      case 'relayAddress':
+        this.#seat.heard(message.address)
+        break
+      case 'wanted': {
+        const { peers, linksMax } = message
+        this.#wanted = { peers: peers === 'all' ? 'all' : new Set(peers), linksMax }
+        for (const peer of this.#peers.values()) peer.wish(this.#wishFor(peer.name))
+        this.#room.seek(this.#wanted.peers === 'all' ? new Set() : this.#wanted.peers)
+        break
+      }
     }
   }
 
   #peerOf(link: LinkId): Peer | undefined {
-    for (const peer of this.#peers.values()) {
-      const { state } = peer
-      if ((state.phase === 'dialing' || state.phase === 'up') && state.connection.link === link) return peer
-    }
+    for (const peer of this.#peers.values()) if (peer.owns(link)) return peer
     return undefined
   }
 
-  /** The connection is over: dials again if that is on us and the peer can be reached, else waits or forgets. */
-  #lost(peer: Peer, link: LinkId): void {
-    const { state } = peer
-    if ((state.phase !== 'dialing' && state.phase !== 'up') || state.connection.link !== link) return
-    this.#stopTimer(peer)
-    if (this.#abort.signal.aborted) return
-    if (peer.address === null) {
-      this.#forget(peer)
-    } else if (this.#dials(peer)) {
-      const timer = setTimeout(() => this.#dial(peer), peer.backoff.next())
-      this.#change(peer, { phase: 'backoff', timer })
-    } else {
-      this.#change(peer, { phase: 'waiting' })
-    }
+  #networkChanged(): void {
+    for (const peer of this.#peers.values()) peer.tryNow()
   }
 
-  #endConnection(peer: Peer): void {
-    const { state } = peer
-    if (state.phase !== 'dialing' && state.phase !== 'up') return
-    this.#stopTimer(peer)
-    state.connection.destroy()
-    this.#handover.closed(state.connection.link)
-  }
-
-  #stopTimer(peer: Peer): void {
-    if (peer.state.phase === 'dialing' || peer.state.phase === 'backoff') clearTimeout(peer.state.timer)
-  }
-
-  /** The signaling server no longer knows this id. Says nothing about a living link. */
-  #unreachable(address: string): void {
-    const name = this.#names.get(address)
-    this.#names.delete(address)
-    const peer = name === undefined ? undefined : this.#peers.get(name)
-    if (peer === undefined || peer.address !== address) return
-    peer.address = null
-    if (peer.state.phase !== 'dialing' && peer.state.phase !== 'up') this.#forget(peer)
-  }
-
-  #forgetAddresses(): void {
-    for (const address of [...this.#names.keys()]) this.#unreachable(address)
-  }
-
-  #forget(peer: Peer): void {
-    this.#stopTimer(peer)
-    this.#peers.delete(peer.name)
-    this.#statusChanged()
-  }
-
-  #change(peer: Peer, state: PeerState): void {
-    peer.state = state
-    this.#statusChanged()
-  }
-
-  #statusChanged(): void {
+  #signalingChanged(): void {
+    // Called while it is being constructed, too.
+    if (this.#signaling?.state.phase === 'open') this.#seat.tryNow()
     this.#options.onStatus(this.status)
+  }
+
+  /** Whom we are not linked to and cannot speak to. */
+  #forgetIfUseless(name: string): void {
+    const peer = this.#peers.get(name)
+    if (peer === undefined || peer.busy || this.#room.reaches(name) || this.#abort.signal.aborted) return
+    peer.end()
+    this.#peers.delete(name)
+  }
+
+  #post(message: ToLinks): void {
+    this.#options.links.postMessage(message)
   }
 }

@@ -4,16 +4,21 @@ import {
   SIGNALING_VERSION,
   type SignalingErrorCode,
   type ToServer,
+  type TurnServer,
 } from '../signaling-protocol.ts'
 import { Backoff } from './backoff.ts'
+import type { Carrier, CarrierEvent } from './carrier.ts'
 
 const retryFirstMs = 250
 const retryMaxMs = 15_000
 /** A connection that lasted this long was a good one: the next failure is a first failure again. */
 const stableMs = 5_000
+/** From asking for a ticket until the server's welcome. */
 const connectTimeoutMs = 10_000
 /** Nothing heard between two of these: the connection is dead, whatever the socket believes. */
 const pingIntervalMs = 20_000
+/** The same where there is reason to doubt: the network changed, or the page was away. */
+const probeTimeoutMs = 5_000
 
 export type SignalingState =
   | { readonly phase: 'connecting' }
@@ -23,73 +28,121 @@ export type SignalingState =
   | { readonly phase: 'waiting'; readonly refusal: SignalingErrorCode | null }
   | { readonly phase: 'closed' }
 
-/** What the server says about the room and its peers. */
-export type RoomEvent = Exclude<FromServer, { type: 'pong' | 'error' }>
-
-export interface SignalingClientOptions {
-  /** The server's WebSocket address. */
-  readonly url: string
+/** Where the room is. */
+export interface SignalingPlace {
+  /** WebSocket addresses of one service, at least one. Tried in turn: whoever is in a room by one of them is in it for all. */
+  readonly urls: readonly string[]
   readonly room: string
+  /** Asked before each connection, where the server admits by ticket; null where it does not. */
+  readonly ticket: (() => Promise<string>) | null
+}
+
+export interface SignalingClientOptions extends SignalingPlace {
   /** Ends the client for good. */
   readonly signal: AbortSignal
-  onEvent(event: RoomEvent): void
+  onEvent(event: CarrierEvent): void
   onState(state: SignalingState): void
 }
 
 /**
- * Stays in a room of the signaling server for as long as it is not aborted: connects again when the connection breaks, at
- * once when the browser comes online. Each connection has a new id and starts with a `welcome` event.
+ * Stays in a room of the signaling server for as long as it is not aborted: connects again when the connection breaks, to the next
+ * address if there are several, and at once when the browser comes online or the page to the front. Each connection has a new id.
  */
-export class SignalingClient {
+export class SignalingClient implements Carrier {
   readonly #options: SignalingClientOptions
   readonly #backoff = new Backoff(retryFirstMs, retryMaxMs)
   #state: SignalingState = { phase: 'connecting' }
-  /** The connection of this moment; events of any other are late and not heard. */
+  /** Of `urls`, the one in use. */
+  #at = 0
+  /** Addresses that failed one after the other, since one did not. */
+  #failed = 0
+  /** Counts connections: what belongs to another than this one is late and not heard. */
+  #current = 0
   #socket: WebSocket | null = null
   #timer: ReturnType<typeof setTimeout> | undefined
   #openedAt = 0
   #heard = false
   #refusal: SignalingErrorCode | null = null
+  #turn: { readonly server: TurnServer; readonly since: number } | null = null
 
-  /** Throws SyntaxError when `url` is not a WebSocket address. */
+  /** Throws SyntaxError when an address is not a WebSocket's. */
   constructor(options: SignalingClientOptions) {
     this.#options = options
     this.#connect()
-    options.signal.addEventListener('abort', () => this.#close(), { once: true })
-    addEventListener('online', () => this.#retryNow(), { signal: options.signal })
+    const { signal } = options
+    signal.addEventListener('abort', () => this.#close(), { once: true })
+    addEventListener('online', () => this.#doubt(), { signal })
+    addEventListener('visibilitychange', () => this.#doubt(), { signal })
   }
 
   get state(): SignalingState {
     return this.#state
   }
 
-  /** Lost without a word while not in the room: what peers say to each other here is only about the present. */
+  /** The address in use. */
+  get url(): string {
+    const { urls } = this.#options
+    return urls[this.#at % urls.length] ?? ''
+  }
+
+  /** The server's own TURN server, while its credentials hold. */
+  get iceServers(): RTCIceServer[] {
+    if (this.#turn === null || this.#turnAgeMs() >= this.#turn.server.ttlSeconds * 1000) return []
+    const { urls, username, credential } = this.#turn.server
+    return [{ urls: [...urls], username, credential }]
+  }
+
+  get address(): string | null {
+    return this.#state.phase === 'open' ? this.#state.id : null
+  }
+
   send(to: string, payload: string): void {
     if (this.#state.phase === 'open') this.#write({ type: 'send', to, payload })
   }
 
   #connect(): void {
-    const socket = new WebSocket(this.#options.url)
-    this.#socket = socket
     this.#refusal = null
-    this.#timer = setTimeout(() => this.#lost(), connectTimeoutMs)
+    const current = ++this.#current
     const whileCurrent = (react: () => void) => () => {
-      if (this.#socket === socket) react()
+      if (this.#current === current) react()
     }
+    this.#timer = setTimeout(() => this.#lost(), connectTimeoutMs)
+    const { ticket } = this.#options
+    if (ticket === null) this.#dial(whileCurrent, null)
+    else {
+      ticket().then(
+        ticket => whileCurrent(() => this.#dial(whileCurrent, ticket))(),
+        whileCurrent(() => this.#lost()),
+      )
+    }
+  }
+
+  #dial(whileCurrent: (react: () => void) => () => void, ticket: string | null): void {
+    const socket = new WebSocket(this.url)
+    this.#socket = socket
+    const { room } = this.#options
     socket.onopen = whileCurrent(() =>
-      this.#write({ type: 'join', version: SIGNALING_VERSION, room: this.#options.room, as: 'peer' }),
+      this.#write({
+        type: 'join',
+        version: SIGNALING_VERSION,
+        room,
+        as: 'peer',
+        ...(ticket === null ? {} : { ticket }),
+      }),
     )
     socket.onclose = whileCurrent(() => this.#lost())
-    socket.onmessage = event => {
-      if (this.#socket === socket) this.#receive(event.data)
-    }
+    socket.onmessage = ({ data }) => whileCurrent(() => this.#receive(data))()
   }
 
   #receive(data: unknown): void {
     this.#heard = true
     const message = decodeFromServer(data)
     // A newer server may say things this page does not know.
-    if (message === null) return
+    if (message !== null) this.#handle(message)
+  }
+
+  #handle(message: FromServer): void {
+    const { onEvent } = this.#options
     switch (message.type) {
       case 'pong':
         break
@@ -98,29 +151,70 @@ export class SignalingClient {
         break
       case 'welcome':
         this.#openedAt = performance.now()
-        this.#schedulePing()
+        this.#failed = 0
+        this.#keepTurn(message.turn)
+        this.#watch(pingIntervalMs)
         this.#change({ phase: 'open', id: message.id })
-        this.#options.onEvent(message)
+        onEvent({ kind: 'present', addresses: message.peers })
         break
-      default:
-        this.#options.onEvent(message)
+      case 'found':
+        onEvent({ kind: 'present', addresses: message.peers })
+        break
+      case 'joined':
+        // It greets us, or somebody who names us to it.
+        break
+      case 'left':
+        onEvent({ kind: 'gone', address: message.id })
+        break
+      case 'unreachable':
+        onEvent({ kind: 'gone', address: message.to })
+        break
+      case 'message':
+        onEvent({ kind: 'message', from: message.from, payload: message.payload })
+        break
+      case 'turn':
+        this.#keepTurn(message.turn)
+        break
+      case 'closing':
+        // Not in step with all the others that were told the same.
+        if (this.#options.urls.length > 1) this.#lost()
+        else this.#lost(message.retryMs * (1 + Math.random()))
+        break
     }
   }
 
-  #schedulePing(): void {
+  /** Hears a word from the server every so often, or else the connection is lost. */
+  #watch(intervalMs: number): void {
     clearTimeout(this.#timer)
     this.#heard = false
     this.#write({ type: 'ping' })
+    // Half of their time is left for whoever connects now.
+    if (this.#turn !== null && this.#turnAgeMs() > this.#turn.server.ttlSeconds * 500) this.#write({ type: 'turn' })
     this.#timer = setTimeout(() => {
-      if (this.#heard) this.#schedulePing()
+      if (this.#heard) this.#watch(pingIntervalMs)
       else this.#lost()
-    }, pingIntervalMs)
+    }, intervalMs)
   }
 
-  #lost(): void {
+  #keepTurn(server: TurnServer | null): void {
+    this.#turn = server === null ? null : { server, since: performance.now() }
+  }
+
+  #turnAgeMs(): number {
+    return this.#turn === null ? 0 : performance.now() - this.#turn.since
+  }
+
+  /** Tries the next address, after a while; with several, the while grows only when all of them have failed. */
+  #lost(waitMs?: number): void {
     this.#dropSocket()
-    if (this.#state.phase === 'open' && performance.now() - this.#openedAt >= stableMs) this.#backoff.reset()
-    this.#timer = setTimeout(() => this.#retryNow(), this.#backoff.next())
+    if (this.#state.phase === 'open') {
+      if (performance.now() - this.#openedAt >= stableMs) this.#backoff.reset()
+      this.#options.onEvent({ kind: 'cut' })
+    }
+    this.#failed++
+    this.#at++
+    const next = this.#failed < this.#options.urls.length ? retryFirstMs * Math.random() : this.#backoff.next()
+    this.#timer = setTimeout(() => this.#retryNow(), waitMs ?? next)
     this.#change({ phase: 'waiting', refusal: this.#refusal })
   }
 
@@ -131,6 +225,12 @@ export class SignalingClient {
     this.#connect()
   }
 
+  /** A good moment to try, and no moment to believe in what was. */
+  #doubt(): void {
+    if (this.#state.phase === 'open') this.#watch(probeTimeoutMs)
+    else this.#retryNow()
+  }
+
   #close(): void {
     this.#dropSocket()
     this.#change({ phase: 'closed' })
@@ -138,9 +238,9 @@ export class SignalingClient {
 
   #dropSocket(): void {
     clearTimeout(this.#timer)
-    const socket = this.#socket
+    this.#current++
+    this.#socket?.close()
     this.#socket = null
-    socket?.close()
   }
 
   #write(message: ToServer): void {

@@ -132,6 +132,7 @@ export const signalingNames: Readonly<Record<ClusterView['signaling'], string>> 
   connected: 'connected',
   disconnected: 'away, trying again',
   refused: 'full, or of another version; trying again',
+  none: 'none, this browser only',
   unavailable: 'no WebRTC in this browser',
   closed: 'not in use',
 }
