@@ -8,6 +8,7 @@ import { ReplayGuard } from './replay.ts'
 const nonceBytes = 12
 const tagBytes = 16
 const signatureBytes = 32
+const addressCharsMax = 128
 /** A base64 text of what the signaling server carries at most. Longer ones are not looked at. */
 const payloadCharsMax = 64 * 1024
 /** So many envelopes are being opened at most; what comes meanwhile is refused. */
@@ -33,7 +34,7 @@ export interface SealRefusals {
   readonly forged: number
   /** Here before, or our own. */
   readonly replayed: number
-  /** For somebody else. */
+  /** For somebody else, or brought from another address than its sender's. */
   readonly misaddressed: number
   /** Came faster than they could be opened. */
   readonly flooded: number
@@ -41,6 +42,7 @@ export interface SealRefusals {
 
 interface Letter {
   readonly from: string
+  readonly at: string
   readonly to: string | null
   readonly sequence: number
   readonly role: PeerRole
@@ -54,11 +56,12 @@ interface Letter {
 let lastSequence = 0
 
 /**
- * Seals what this page says to others through a server or in the open, and opens what they say. A server or stranger can hold an envelope
- * back, and can neither read it, nor change it, nor make one, nor have one opened twice or by another than it was meant for.
+ * Seals what this page says to others over a carrier, and opens what they say. A server or stranger can hold an envelope back, and can
+ * neither read it, nor change it, nor make one, nor have one opened twice or by another than it was meant for. Nor can a stranger
+ * pass one on, and by that be taken for its sender: it says at which address of the carrier its sender is.
  *
  * An envelope is base64url of a random nonce and AES-GCM under the key that all invites give. Inside are a mark, an editor's HMAC and JSON
- * of {from, to, sequence, signal}. Names are fresh for each page load, so that an envelope to our name is of this life; one
+ * of {from, at, to, sequence, signal}. Names are fresh for each page load, so that an envelope to our name is of this life; one
  * seal must therefore serve a name for all of it.
  */
 export class Seal {
@@ -90,23 +93,26 @@ export class Seal {
     return { ...this.#refusals }
   }
 
-  /** Answers come in the order of the calls. */
-  seal(to: string | null, signal: PeerSignal): Promise<string> {
-    const encrypted = this.#encrypt(JSON.stringify({ from: this.#peer, to, sequence: ++lastSequence, signal }))
+  /** `at`: our address on the carrier that is to take it. Answers come in the order of the calls. */
+  seal(to: string | null, signal: PeerSignal, at: string): Promise<string> {
+    const encrypted = this.#encrypt(JSON.stringify({ from: this.#peer, at, to, sequence: ++lastSequence, signal }))
     const sealed = this.#sealed.then(() => encrypted)
     this.#sealed = sealed
     return sealed
   }
 
-  /** Null, and counted, for what is forged, replayed, or not for us; never rejects. Answers come in the order of the calls. */
-  open(payload: string): Promise<Opened | null> {
+  /**
+   * `at`: the address it came from. Null, and counted, for what is forged, replayed, or not for us; never rejects. Answers come in the order
+   * of the calls.
+   */
+  open(payload: string, at: string): Promise<Opened | null> {
     if (this.#opening >= opensPendingMax) return Promise.resolve(this.#refuse('flooded'))
     this.#opening++
     const decrypted = this.#decrypt(payload)
     const opened = this.#opened.then(async () => {
       const letter = await decrypted
       this.#opening--
-      return letter === null ? this.#refuse('forged') : this.#admit(letter)
+      return letter === null ? this.#refuse('forged') : this.#admit(letter, at)
     })
     this.#opened = opened
     return opened
@@ -165,16 +171,16 @@ export class Seal {
       const signature = letter.subarray(1, 1 + signatureBytes)
       if (!(await crypto.subtle.verify('HMAC', editor.signature, signature, body))) return null
     }
-    const { from, to, sequence, signal: said } = JSON.parse(new TextDecoder().decode(body))
+    const { from, at, to, sequence, signal: said } = JSON.parse(new TextDecoder().decode(body))
     const signal = readPeerSignal(said)
-    if (!isText(from, peerNameCharsMax) || !isCount(sequence) || signal === null) return null
-    if (to !== null && !isText(to, peerNameCharsMax)) return null
-    return { from, to, sequence, role: signed ? 'editor' : 'viewer', signal }
+    if (!isText(from, peerNameCharsMax) || !isText(at, addressCharsMax)) return null
+    if (!isCount(sequence) || signal === null || (to !== null && !isText(to, peerNameCharsMax))) return null
+    return { from, at, to, sequence, role: signed ? 'editor' : 'viewer', signal }
   }
 
-  #admit({ from, to, sequence, role, signal }: Letter): Opened | null {
+  #admit({ from, at, to, sequence, role, signal }: Letter, cameFrom: string): Opened | null {
     if (from === this.#peer) return this.#refuse('replayed')
-    if (to !== null && to !== this.#peer) return this.#refuse('misaddressed')
+    if (at !== cameFrom || (to !== null && to !== this.#peer)) return this.#refuse('misaddressed')
     if (to === null && signal.kind !== 'greet') return this.#refuse('forged')
     if (role === 'viewer' && this.#heard.editor.knows(from)) return this.#refuse('forged')
     const heard = this.#heard[role]

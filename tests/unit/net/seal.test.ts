@@ -4,7 +4,7 @@ import { newInvite, viewerInvite } from '../../../src/client/invite.ts'
 import { fromBase64Url, toBase64Url } from '../../../src/net/page/base64.ts'
 import { type SealKeys, sealKeys } from '../../../src/net/page/keys.ts'
 import { type PeerSignal, readPeerSignal } from '../../../src/net/page/peer-signal.ts'
-import { Seal } from '../../../src/net/page/seal.ts'
+import { type Opened, Seal, type SealRefusals } from '../../../src/net/page/seal.ts'
 
 const greeting = signal({ kind: 'greet', peer: 'a', answer: true, direct: true, relay: false, others: [] })
 const offer = signal({ kind: 'signal', attempt: 1, data: { type: 'offer', sdp: 'a=fingerprint:sha-256 00:11\r\n' } })
@@ -14,6 +14,26 @@ function signal(value: object): PeerSignal {
   const read = readPeerSignal(value)
   if (read === null) throw new Error('no signal')
   return read
+}
+
+/** From where everything comes, where the carrier is not the point. */
+const here = 'address'
+
+interface Tab {
+  readonly refusals: SealRefusals
+  seal(to: string | null, signal: PeerSignal): Promise<string>
+  open(payload: string): Promise<Opened | null>
+}
+
+function tab(keys: SealKeys, peer: string): Tab {
+  const seal = Seal.create(keys, peer)
+  return {
+    get refusals() {
+      return seal.refusals
+    },
+    seal: (to, signal) => seal.seal(to, signal, here),
+    open: payload => seal.open(payload, here),
+  }
 }
 
 let editors: SealKeys
@@ -54,8 +74,7 @@ function bodyOf(text: string): Uint8Array<ArrayBuffer> {
 
 describe('between those with an invite', () => {
   test('what one seals the other opens, and editors know who is an editor', async () => {
-    const [a, b, v] = [Seal.create(editors, 'a'), Seal.create(editors, 'b'), Seal.create(viewers, 'v')]
-    expect([a.role, v.role]).toEqual(['editor', 'viewer'])
+    const [a, b, v] = [tab(editors, 'a'), tab(editors, 'b'), tab(viewers, 'v')]
     expect(await b.open(await a.seal('b', offer))).toEqual({ from: 'a', to: 'b', role: 'editor', signal: offer })
     expect(await b.open(await v.seal('b', offer))).toEqual({ from: 'v', to: 'b', role: 'viewer', signal: offer })
     expect(await v.open(await a.seal('v', offer))).toEqual({ from: 'a', to: 'v', role: 'editor', signal: offer })
@@ -63,14 +82,14 @@ describe('between those with an invite', () => {
   })
 
   test('everybody opens a greeting to nobody by name', async () => {
-    const payload = await Seal.create(editors, 'a').seal(null, greeting)
-    for (const seal of [Seal.create(editors, 'b'), Seal.create(viewers, 'v')]) {
+    const payload = await tab(editors, 'a').seal(null, greeting)
+    for (const seal of [tab(editors, 'b'), tab(viewers, 'v')]) {
       expect(await seal.open(payload)).toEqual({ from: 'a', to: null, role: 'editor', signal: greeting })
     }
   })
 
   test('envelopes are sealed and opened in the order in which that was asked', async () => {
-    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
+    const [a, b] = [tab(editors, 'a'), tab(editors, 'b')]
     const attempts = Array.from({ length: 200 }, (_, i) => i + 1)
     const sealed: string[] = []
     const opened: unknown[] = []
@@ -83,23 +102,23 @@ describe('between those with an invite', () => {
   })
 
   test('what overtakes another on its way is opened, and so is the other', async () => {
-    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
+    const [a, b] = [tab(editors, 'a'), tab(editors, 'b')]
     const [first, second] = [await a.seal('b', greeting), await a.seal('b', offer)]
     expect(await b.open(second)).toMatchObject({ signal: offer })
     expect(await b.open(first)).toMatchObject({ signal: greeting })
   })
 
   test('another seal under the same name goes on where the first one stopped', async () => {
-    const b = Seal.create(editors, 'b')
+    const b = tab(editors, 'b')
     for (let i = 0; i < 3; i++) {
-      expect(await b.open(await Seal.create(editors, 'a').seal('b', offer))).not.toBeNull()
+      expect(await b.open(await tab(editors, 'a').seal('b', offer))).not.toBeNull()
     }
   })
 })
 
 describe('a server or stranger', () => {
   test('reads neither names nor words, and finds no two envelopes alike', async () => {
-    const a = Seal.create(editors, 'name-of-a')
+    const a = tab(editors, 'name-of-a')
     const payloads = await Promise.all([a.seal('name-of-b', offer), a.seal('name-of-b', offer)])
     expect(payloads[0]).not.toBe(payloads[1])
     for (const payload of payloads) {
@@ -110,18 +129,18 @@ describe('a server or stranger', () => {
   })
 
   test('cannot make an envelope', async () => {
-    const b = Seal.create(editors, 'b')
+    const b = tab(editors, 'b')
     for (const to of [null, 'b']) {
-      expect(await b.open(await Seal.create(strangers, 'a').seal(to, greeting))).toBeNull()
+      expect(await b.open(await tab(strangers, 'a').seal(to, greeting))).toBeNull()
     }
     expect(await b.open(JSON.stringify(greeting))).toBeNull()
     expect(b.refusals).toMatchObject({ forged: 3 })
   })
 
   test('cannot change one bit, cut one off or lengthen it', async () => {
-    const payload = await Seal.create(editors, 'a').seal('b', offer)
+    const payload = await tab(editors, 'a').seal('b', offer)
     const bytes = Buffer.from(payload, 'base64url')
-    const b = Seal.create(editors, 'b')
+    const b = tab(editors, 'b')
     await fc.assert(
       fc.asyncProperty(fc.nat(bytes.length * 8 - 1), async bit => {
         const changed = Uint8Array.from(bytes)
@@ -136,7 +155,7 @@ describe('a server or stranger', () => {
   })
 
   test('cannot have one opened twice, in whatever spelling', async () => {
-    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
+    const [a, b] = [tab(editors, 'a'), tab(editors, 'b')]
     // Of a length that leaves bits over in the last character.
     let payload = ''
     let said = ''
@@ -154,14 +173,14 @@ describe('a server or stranger', () => {
   })
 
   test('cannot have one opened at once by two calls', async () => {
-    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
+    const [a, b] = [tab(editors, 'a'), tab(editors, 'b')]
     const payload = await a.seal('b', offer)
     const opened = await Promise.all([b.open(payload), b.open(payload)])
     expect(opened.map(one => one !== null)).toEqual([true, false])
   })
 
   test('cannot give it to another than it was for, nor back to its sender', async () => {
-    const [a, b, c] = [Seal.create(editors, 'a'), Seal.create(editors, 'b'), Seal.create(editors, 'c')]
+    const [a, b, c] = [tab(editors, 'a'), tab(editors, 'b'), tab(editors, 'c')]
     const payload = await a.seal('b', offer)
     expect(await c.open(payload)).toBeNull()
     expect(await a.open(payload)).toBeNull()
@@ -171,13 +190,23 @@ describe('a server or stranger', () => {
     expect(await b.open(payload)).not.toBeNull()
   })
 
+  test('cannot pass one on as its own, and by that be taken for its sender', async () => {
+    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
+    for (const to of [null, 'b']) {
+      const payload = await a.seal(to, greeting, 'where a is')
+      expect(await b.open(payload, 'where the stranger is')).toBeNull()
+      expect(await b.open(payload, 'where a is')).not.toBeNull()
+    }
+    expect(b.refusals).toMatchObject({ misaddressed: 2 })
+  })
+
   test('cannot play an envelope of an earlier life to a page that is loaded again, which has another name', async () => {
-    const payload = await Seal.create(editors, 'a').seal('b of before', offer)
-    expect(await Seal.create(editors, 'b of now').open(payload)).toBeNull()
+    const payload = await tab(editors, 'a').seal('b of before', offer)
+    expect(await tab(editors, 'b of now').open(payload)).toBeNull()
   })
 
   test('can play an old greeting to a page that does not know its sender, but not to one that does', async () => {
-    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
+    const [a, b] = [tab(editors, 'a'), tab(editors, 'b')]
     const payload = await a.seal(null, greeting)
     expect(await b.open(payload)).toMatchObject({ to: null })
     expect(await b.open(payload)).toMatchObject({ to: null })
@@ -188,7 +217,7 @@ describe('a server or stranger', () => {
   })
 
   test('cannot pile up envelopes: past a bound they are refused, and those after the flood are opened', async () => {
-    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
+    const [a, b] = [tab(editors, 'a'), tab(editors, 'b')]
     const junk = 'A'.repeat(1_000)
     await Promise.all(Array.from({ length: 2_000 }, () => b.open(junk)))
     const { forged, flooded } = b.refusals
@@ -201,8 +230,8 @@ describe('a server or stranger', () => {
 
 describe('a viewer', () => {
   test('cannot pass for an editor', async () => {
-    const b = Seal.create(editors, 'b')
-    const body = bodyOf(JSON.stringify({ from: 'v', to: 'b', sequence: 1, signal: offer }))
+    const b = tab(editors, 'b')
+    const body = bodyOf(JSON.stringify({ from: 'v', at: here, to: 'b', sequence: 1, signal: offer }))
     const ownKey = await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-256' }, false, ['sign'])
     const signatures = [new Uint8Array(32), new Uint8Array(0), await crypto.subtle.sign('HMAC', ownKey, body)]
     for (const signature of signatures) expect(await b.open(await envelope(viewers, 1, signature, body))).toBeNull()
@@ -210,7 +239,7 @@ describe('a viewer', () => {
   })
 
   test("cannot put an editor's signature under other words, another name or another address", async () => {
-    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
+    const [a, b] = [tab(editors, 'a'), tab(editors, 'b')]
     const sealed = await inside(await a.seal('c', offer))
     const text = new TextDecoder().decode(sealed.body)
     for (const [old, other] of [
@@ -226,7 +255,7 @@ describe('a viewer', () => {
   })
 
   test("can seal an editor's words anew, and they are opened once", async () => {
-    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
+    const [a, b] = [tab(editors, 'a'), tab(editors, 'b')]
     const payload = await a.seal('b', offer)
     const { signature, body } = await inside(payload)
     expect(await b.open(await envelope(viewers, 1, signature, body))).toMatchObject({ from: 'a', role: 'editor' })
@@ -234,8 +263,8 @@ describe('a viewer', () => {
   })
 
   test('under the name of an editor is refused, and cannot use up its numbers beforehand', async () => {
-    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
-    const letter = { from: 'a', to: 'b', sequence: Number.MAX_SAFE_INTEGER, signal: offer }
+    const [a, b] = [tab(editors, 'a'), tab(editors, 'b')]
+    const letter = { from: 'a', at: here, to: 'b', sequence: Number.MAX_SAFE_INTEGER, signal: offer }
     expect(await b.open(await viewersEnvelope(letter))).toMatchObject({ from: 'a', role: 'viewer' })
     expect(await b.open(await a.seal('b', offer))).toMatchObject({ from: 'a', role: 'editor' })
     for (const to of ['b', null]) {
@@ -245,38 +274,47 @@ describe('a viewer', () => {
   })
 
   test("sees through nobody: an editor's mark is believed, and its absence, too", async () => {
-    const v = Seal.create(viewers, 'v')
-    const body = bodyOf(JSON.stringify({ from: 'w', to: 'v', sequence: 1, signal: offer }))
+    const v = tab(viewers, 'v')
+    const body = bodyOf(JSON.stringify({ from: 'w', at: here, to: 'v', sequence: 1, signal: offer }))
     expect(await v.open(await envelope(viewers, 1, new Uint8Array(32), body))).toMatchObject({ role: 'editor' })
-    expect(await v.open(await Seal.create(viewers, 'x').seal('v', offer))).toMatchObject({ role: 'viewer' })
+    expect(await v.open(await tab(viewers, 'x').seal('v', offer))).toMatchObject({ role: 'viewer' })
   })
 
   test('cannot address anything but a greeting to nobody', async () => {
-    const b = Seal.create(editors, 'b')
-    expect(await b.open(await viewersEnvelope({ from: 'v', to: null, sequence: 1, signal: offer }))).toBeNull()
+    const b = tab(editors, 'b')
+    expect(
+      await b.open(await viewersEnvelope({ from: 'v', at: here, to: null, sequence: 1, signal: offer })),
+    ).toBeNull()
+  })
+
+  const letter = { from: 'v', at: here, to: 'b', sequence: 1, signal: offer }
+
+  test('that keeps to the form is heard', async () => {
+    expect(await tab(editors, 'b').open(await viewersEnvelope(letter))).toMatchObject({ from: 'v', role: 'viewer' })
   })
 
   test.each([
     ['nothing', null],
     ['no object', [1]],
-    ['no name', { from: '', to: 'b', sequence: 1, signal: offer }],
-    ['a name that is none', { from: {}, to: 'b', sequence: 1, signal: offer }],
-    ['a long name', { from: 'x'.repeat(129), to: 'b', sequence: 1, signal: offer }],
-    ['no address', { from: 'v', sequence: 1, signal: offer }],
-    ['no number', { from: 'v', to: 'b', signal: offer }],
-    ['number zero', { from: 'v', to: 'b', sequence: 0, signal: offer }],
-    ['a fraction', { from: 'v', to: 'b', sequence: 1.5, signal: offer }],
-    ['too large a number', { from: 'v', to: 'b', sequence: 2 ** 53, signal: offer }],
-    ['no signal', { from: 'v', to: 'b', sequence: 1 }],
-    ['an unknown signal', { from: 'v', to: 'b', sequence: 1, signal: { kind: 'news' } }],
+    ['no name', { ...letter, from: '' }],
+    ['a name that is none', { ...letter, from: {} }],
+    ['a long name', { ...letter, from: 'x'.repeat(129) }],
+    ['nowhere it comes from', { ...letter, at: undefined }],
+    ['nobody it is for', { ...letter, to: undefined }],
+    ['no number', { ...letter, sequence: undefined }],
+    ['number zero', { ...letter, sequence: 0 }],
+    ['a fraction', { ...letter, sequence: 1.5 }],
+    ['too large a number', { ...letter, sequence: 2 ** 53 }],
+    ['no signal', { ...letter, signal: undefined }],
+    ['an unknown signal', { ...letter, signal: { kind: 'news' } }],
   ])('that seals %s is not heard', async (_, letter) => {
-    const b = Seal.create(editors, 'b')
+    const b = tab(editors, 'b')
     expect(await b.open(await viewersEnvelope(letter))).toBeNull()
     expect(b.refusals).toMatchObject({ forged: 1 })
   })
 
   test('that seals random bytes does no harm', async () => {
-    const b = Seal.create(editors, 'b')
+    const b = tab(editors, 'b')
     await fc.assert(
       fc.asyncProperty(fc.nat(2), fc.uint8Array({ maxLength: 100 }), async (mark, bytes) => {
         const none = new Uint8Array(0)
@@ -286,7 +324,7 @@ describe('a viewer', () => {
   })
 
   test('that seals random JSON does no harm', async () => {
-    const b = Seal.create(editors, 'b')
+    const b = tab(editors, 'b')
     const letters = fc.record({
       from: fc.jsonValue(),
       to: fc.constant('b'),
@@ -302,7 +340,7 @@ describe('a viewer', () => {
 })
 
 test('anything at all that comes as a payload is nothing, and never an error', async () => {
-  const b = Seal.create(editors, 'b')
+  const b = tab(editors, 'b')
   await fc.assert(
     fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary' }), fc.base64String({ maxLength: 500 })), async payload => {
       expect(await b.open(payload)).toBeNull()
