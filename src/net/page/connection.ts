@@ -11,7 +11,7 @@ export interface ConnectionOptions {
   readonly link: LinkId
   readonly peer: string
   readonly initiator: boolean
-  readonly iceServers: readonly RTCIceServer[]
+  readonly rtcConfiguration: RTCConfiguration
   readonly handover: Handover
   onSignal(data: SignalData): void
   /** Once, and not after `destroy`: it failed, or the other side ended it. */
@@ -27,9 +27,9 @@ export class Connection {
   readonly #peer: SimplePeer
   #destroyed = false
 
-  constructor({ link, peer, initiator, iceServers, handover, onSignal, onClosed }: ConnectionOptions) {
+  constructor({ link, peer, initiator, rtcConfiguration, handover, onSignal, onClosed }: ConnectionOptions) {
     this.link = link
-    this.#peer = new SimplePeer({ initiator, trickle: true, config: { iceServers: [...iceServers] } })
+    this.#peer = new SimplePeer({ initiator, trickle: true, config: rtcConfiguration })
     this.#peer.on('signal', data => {
       if (!this.#destroyed) onSignal(data)
     })
