@@ -39,14 +39,20 @@ export async function measure(
     }
     last = { measured, at }
     onMeasured(measured)
-    await new Promise<void>(resolve => {
-      const timer = setTimeout(resolve, intervalMs)
-      signal.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-    })
+    await pause(intervalMs, signal)
   }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const end = () => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    signal.addEventListener('abort', end)
+  })
 }
 
 function rate(before: Figures | null, now: Figures | null, elapsedMs: number): number | null {
