@@ -1,7 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
-import { SIGNALING_PATH } from './src/net/signaling-protocol.ts'
+import { flotillaSignaling } from './signaling/vite-plugin.ts'
 
 /** Cross-origin isolation gives the page SharedArrayBuffer, with which it holds the door no longer than needed. */
 export const isolationHeaders = {
@@ -30,13 +30,9 @@ function offline() {
 export default defineConfig({
   // Several pages, no fallback: a test page that does not exist must be a 404 and not the app.
   appType: 'mpa',
-  plugins: [svelte({ configFile: false }), offline()],
+  plugins: [svelte({ configFile: false }), offline(), flotillaSignaling()],
   worker: { format: 'es' },
-  server: {
-    headers: isolationHeaders,
-    // In development the signaling server runs beside Vite: `npx tsx signaling/main.ts --no-app`.
-    proxy: { [SIGNALING_PATH]: { target: 'ws://localhost:8080', ws: true } },
-  },
+  server: { headers: isolationHeaders },
   preview: { headers: isolationHeaders },
   optimizeDeps: {
     // Named here rather than discovered: Vite does not look inside workers, and a late discovery reloads the page.

@@ -3,7 +3,7 @@
  * No dependencies at the top, because they may not be installed yet.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -101,11 +101,23 @@ function readPackages(path) {
 
 /** Builds the app into `dist/` unless it is there and newer than all it is made from. */
 export async function buildApp() {
-  const built = join(root, 'dist', 'index.html')
-  const sources = ['index.html', 'package-lock.json', 'vite.config.ts', 'src', 'public'].map(name => join(root, name))
-  if (existsSync(built) && Math.max(...sources.map(newestMs)) < statSync(built).mtimeMs) return
-  const { ok, how } = await runNode('node_modules/vite/bin/vite.js', ['build', '--logLevel', 'warn'])
-  if (!ok) throw new SetupError(`Building the app failed (vite build: ${how}): see the reason above.`)
+  const sources = ['index.html', 'vite.config.ts', 'src', 'public', 'signaling/vite-plugin.ts']
+  await build('app', 'dist/index.html', sources, [])
+}
+
+/** Builds the server into `dist-signaling/`, likewise. */
+export async function buildServer() {
+  const sources = ['vite.signaling.config.ts', 'signaling', 'src/net/signaling-protocol.ts']
+  await build('server', 'dist-signaling/flotilla-signaling.js', sources, ['--config', 'vite.signaling.config.ts'])
+}
+
+/** @param {string} what @param {string} result @param {string[]} sources @param {string[]} args */
+async function build(what, result, sources, args) {
+  const times = ['package-lock.json', ...sources].map(name => newestMs(join(root, name)))
+  const built = statSync(join(root, result), { throwIfNoEntry: false })
+  if (built !== undefined && Math.max(...times) < built.mtimeMs) return
+  const { ok, how } = await runNode('node_modules/vite/bin/vite.js', ['build', '--logLevel', 'warn', ...args])
+  if (!ok) throw new SetupError(`Building the ${what} failed (vite build: ${how}): see the reason above.`)
 }
 
 /**

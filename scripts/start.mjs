@@ -1,7 +1,7 @@
 /** `npm start`: from a fresh clone to a running Flotilla. */
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
-import { buildApp, installPackages, runNode, SetupError } from './setup.mjs'
+import { buildApp, buildServer, installPackages, runNode, SetupError } from './setup.mjs'
 
 const usage = `Installs what is missing, builds the app, and serves it together with its signaling from one process.
 
@@ -10,7 +10,12 @@ const usage = `Installs what is missing, builds the app, and serves it together 
   --port <number>   port to listen on (default: $PORT, else 8080)
   --host <address>  address to listen on (default: $HOST, else all addresses)
   --help            this text
+
+All else is set by environment variables, such as FLOTILLA_TICKET_KEY: docs/server.md lists them.
 `
+
+/** What the server says of every little thing is for servers that run for long. */
+const logForPeople = process.env.FLOTILLA_LOG_FORMAT ? [] : ['--log-format', 'plain']
 
 async function start() {
   const { values } = readOptions()
@@ -20,8 +25,9 @@ async function start() {
   await checkPortIsFree(Number(port), host)
   await installPackages()
   await buildApp()
-  const serverArgs = ['signaling/main.ts', '--port', port, ...(host === undefined ? [] : ['--host', host])]
-  const { ok } = await runNode('node_modules/tsx/dist/cli.mjs', serverArgs)
+  await buildServer()
+  const address = ['--port', port, ...(host === undefined ? [] : ['--host', host])]
+  const { ok } = await runNode('dist-signaling/flotilla-signaling.js', ['--dir', 'dist', ...logForPeople, ...address])
   if (!ok) process.exitCode = 1
 }
 

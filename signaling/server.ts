@@ -1,92 +1,150 @@
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import { WebSocketServer } from 'ws'
-import { SIGNALING_PATH, signalingFrameBytesMax } from '../src/net/signaling-protocol.ts'
-import { Connection } from './connection.ts'
-import { Rooms, serverPeersMax } from './rooms.ts'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { SIGNALING_PATH } from '../src/net/signaling-protocol.ts'
+import { refuseUpgrade, type SignalingOptions, SignalingService } from './service.ts'
 import { notFound, serveApp } from './static.ts'
 
-const livenessIntervalMs = 15_000
-/** Room for those who have yet to join, or are being told that there is no place. */
-const connectionsMax = serverPeersMax + 1_000
+/**
+ * Sockets that are no WebSocket: requests for files, monitoring, and whoever opens one and says nothing. Above this the oldest is
+ * closed, so however many there are, the next request is heard.
+ */
+const plainSocketsMax = 1_000
+const headersTimeoutMs = 10_000
+const requestTimeoutMs = 30_000
 
-export interface ServerOptions {
+export interface ServerOptions extends SignalingOptions {
   /** 0 lets the system choose. */
   readonly port: number
   readonly host: string
   /** The built app; without it only signaling is served. */
   readonly staticDir?: string
-  /** A peer that has not answered for two of these is announced as left. */
-  readonly livenessIntervalMs?: number
+  /** Where `/metrics` is: with everything else if not given, nowhere if null, on a port of its own if given. */
+  readonly metricsPort?: number | null
+  /** Whether the metrics tell of memory and event loop, too. Only once in a process. */
+  readonly processMetrics?: boolean
 }
 
 export interface RunningServer {
   readonly port: number
+  /** 0 if the metrics have no port of their own. */
+  readonly metricsPort: number
+  /** Admits nobody new, tells all who are here to connect elsewhere, and closes when they have or after `withinMs`. */
+  drain(withinMs: number): Promise<void>
   /** Ends all connections and frees the port. */
   close(): Promise<void>
 }
 
 /**
- * Starts the one process that a deployment needs: the app, `/healthz` and signaling on one port.
+ * Starts the one process that a deployment needs: the app, `/healthz`, `/metrics` and signaling on one port.
  * Rejects with the system's error (`code: 'EADDRINUSE'`, ...) when it cannot listen.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const rooms = new Rooms()
-  const connections = new Set<Connection>()
+  const service = new SignalingService(options)
+  if (options.processMetrics) service.metrics.collectProcess()
   const startedAt = performance.now()
   const app: RequestListener = options.staticDir === undefined ? notFound : serveApp(options.staticDir)
+  const metricsApart = options.metricsPort !== undefined
+  const uptimeSeconds = () => Math.floor((performance.now() - startedAt) / 1000)
 
-  const http = createServer((request, response) => {
-    setSecurityHeaders(response)
-    if (pathOf(request) === '/healthz') {
-      const uptimeSeconds = Math.floor((performance.now() - startedAt) / 1000)
-      const health = { ok: true, rooms: rooms.roomCount, peers: rooms.peerCount, uptimeSeconds }
-      response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
-      response.end(`${JSON.stringify(health)}\n`)
-      return
+  const answer: RequestListener = (request, response) => {
+    switch (pathOf(request)) {
+      case '/healthz':
+        return answerHealth(response, service, uptimeSeconds())
+      case '/metrics':
+        if (!metricsApart) return answerMetrics(response, service)
     }
     app(request, response)
+  }
+  const http = createListener(answer, (request, socket, head) => {
+    if (pathOf(request) === SIGNALING_PATH) service.upgrade(request, socket, head)
+    else refuseUpgrade(socket, '404 Not Found')
   })
-
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: signalingFrameBytesMax })
-  http.on('upgrade', (request, socket, head) => {
-    if (pathOf(request) !== SIGNALING_PATH || connections.size >= connectionsMax) {
-      socket.destroy()
-      return
-    }
-    sockets.handleUpgrade(request, socket, head, webSocket => {
-      const connection = new Connection(webSocket, rooms)
-      connections.add(connection)
-      webSocket.on('close', () => connections.delete(connection))
-    })
-  })
-
-  const liveness = setInterval(() => {
-    for (const connection of connections) connection.checkLiveness()
-  }, options.livenessIntervalMs ?? livenessIntervalMs)
+  const servers = [http]
 
   try {
-    await new Promise<void>((resolve, reject) => {
-      http.once('error', reject)
-      http.listen(options.port, options.host, resolve)
-    })
+    const port = await listen(http, options.port, options.host)
+    let metricsPort = 0
+    if (options.metricsPort !== undefined && options.metricsPort !== null) {
+      const apart = createListener((request, response) => {
+        if (pathOf(request) === '/metrics') answerMetrics(response, service)
+        else if (pathOf(request) === '/healthz') answerHealth(response, service, uptimeSeconds())
+        else notFound(request, response)
+      })
+      metricsPort = await listen(apart, options.metricsPort, options.host)
+      servers.push(apart)
+    }
+    return {
+      port,
+      metricsPort,
+      async drain(withinMs) {
+        const stopped = servers.map(stopListening)
+        await service.drain(withinMs)
+        for (const server of servers) server.closeAllConnections()
+        await Promise.all(stopped)
+      },
+      async close() {
+        const stopped = servers.map(stopListening)
+        for (const server of servers) server.closeAllConnections()
+        await service.close()
+        await Promise.all(stopped)
+      },
+    }
   } catch (error) {
-    clearInterval(liveness)
+    await Promise.all([...servers.map(stopListening), service.close()])
     throw error
   }
+}
 
-  const address = http.address()
-  if (address === null || typeof address === 'string') throw new Error('listening, but not on a TCP port')
-  return {
-    port: address.port,
-    close: () => {
-      clearInterval(liveness)
-      for (const socket of sockets.clients) socket.terminate()
-      return new Promise<void>(resolve => {
-        http.close(() => resolve())
-        http.closeAllConnections()
-      })
+type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void
+
+function createListener(answer: RequestListener, upgrade?: UpgradeListener): Server {
+  const plain = new Set<Duplex>()
+  const server = createServer(
+    { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs },
+    (request, response) => {
+      setSecurityHeaders(response)
+      answer(request, response)
     },
+  )
+  server.on('connection', (socket: Duplex) => {
+    plain.add(socket)
+    socket.once('close', () => plain.delete(socket))
+    const [oldest] = plain
+    if (plain.size > plainSocketsMax) oldest?.destroy()
+  })
+  if (upgrade !== undefined) {
+    server.on('upgrade', (request, socket, head) => {
+      plain.delete(socket)
+      upgrade(request, socket, head)
+    })
   }
+  return server
+}
+
+/** The port that it is. */
+async function listen(server: Server, port: number, host: string): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, resolve)
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('listening, but not on a TCP port')
+  return address.port
+}
+
+function stopListening(server: Server): Promise<void> {
+  return new Promise(resolve => server.close(() => resolve()))
+}
+
+function answerHealth(response: ServerResponse, { health }: SignalingService, uptimeSeconds: number): void {
+  response.writeHead(health.ok ? 200 : 503, { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' })
+  response.end(`${JSON.stringify({ ...health, uptimeSeconds })}\n`)
+}
+
+async function answerMetrics(response: ServerResponse, { metrics: { registry } }: SignalingService): Promise<void> {
+  const text = await registry.metrics()
+  response.writeHead(200, { 'Content-Type': registry.contentType, 'Cache-Control': 'no-store' })
+  response.end(text)
 }
 
 /** Cross-origin isolation, so that the page and its worker may share memory. */

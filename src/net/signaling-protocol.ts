@@ -9,8 +9,6 @@
 
 export const SIGNALING_PATH = '/signal'
 export const SIGNALING_VERSION = 2
-/** Text frames above this end their sender's connection, with WebSocket close code 1009. */
-export const signalingFrameBytesMax = 64 * 1024
 export const roomNameCharsMax = 128
 export const ticketCharsMax = 256
 /** Ids are given by the server: 9 random bytes, base64url. */
@@ -18,6 +16,8 @@ export const signalingIdChars = 12
 /** A frame of 64 KiB and what its seal adds. */
 export const relayPayloadBytesMax = 64 * 1024 + 64
 export const relayFrameBytesMax = signalingIdChars + relayPayloadBytesMax
+/** Frames above this, text or bytes, end their sender's connection, with WebSocket close code 1009. */
+export const signalingFrameBytesMax = relayFrameBytesMax
 
 export type JoinAs = 'peer' | 'relay'
 

@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -85,13 +86,13 @@ test.each(['/../secret.txt', '/%2e%2e/secret.txt', '/..%2fsecret.txt', '/assets/
 test('/healthz counts rooms and peers', async () => {
   const { client } = await TestClient.join(server.port, 'room')
   const health = await get('/healthz')
-  expect(JSON.parse(health.body)).toMatchObject({ ok: true, rooms: 1, peers: 1 })
+  expect(JSON.parse(health.body)).toMatchObject({ ok: true, rooms: 1, peers: 1, relays: 0, instances: 'alone' })
   client.socket.close()
   await client.closed
 })
 
 test('a WebSocket elsewhere is refused', async () => {
-  const status = await new Promise<string>(resolve => {
+  const status = await new Promise<string | number | undefined>(resolve => {
     request({
       host: '127.0.0.1',
       port: server.port,
@@ -100,7 +101,49 @@ test('a WebSocket elsewhere is refused', async () => {
     })
       .on('error', error => resolve(error.message))
       .on('upgrade', () => resolve('upgraded'))
+      .on('response', response => resolve(response.statusCode))
       .end()
   })
-  expect(status).toBe('socket hang up')
+  expect(status).toBe(404)
+})
+
+test('the metrics are in the words of Prometheus', async () => {
+  const a = await TestClient.join(server.port, 'room')
+  const b = await TestClient.join(server.port, 'room')
+  b.client.send({ type: 'send', to: a.id, payload: 'hello' })
+  b.client.send({ type: 'send', to: 'nobody', payload: 'hello' })
+  expect((await b.client.next()).type).toBe('unreachable')
+  const { body, headers } = await get('/metrics')
+  expect(headers['content-type']).toContain('text/plain; version=0.0.4')
+  expect(body).toMatch(/^flotilla_signaling_rooms 1$/m)
+  expect(body).toMatch(/^flotilla_signaling_peers 2$/m)
+  expect(body).toMatch(/^flotilla_signaling_messages_total 2$/m)
+  expect(body).toMatch(/^flotilla_signaling_unreachable_total 1$/m)
+  expect(body).toMatch(/^flotilla_signaling_joins_total\{as="peer",result="joined"\} \d+$/m)
+  for (const { client } of [a, b]) {
+    client.socket.close()
+    await client.closed
+  }
+})
+
+test('metrics can be on a port of their own, or nowhere', async () => {
+  const apart = await startServer({ port: 0, host: '127.0.0.1', metricsPort: 0 })
+  const without = await startServer({ port: 0, host: '127.0.0.1', metricsPort: null })
+  const statusOf = async (port: number, path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).status
+  expect(await statusOf(apart.metricsPort, '/metrics')).toBe(200)
+  expect(await statusOf(apart.metricsPort, '/healthz')).toBe(200)
+  expect(await statusOf(apart.metricsPort, '/')).toBe(404)
+  expect(await statusOf(apart.port, '/metrics')).toBe(404)
+  expect(await statusOf(without.port, '/metrics')).toBe(404)
+  await Promise.all([apart.close(), without.close()])
+})
+
+test('sockets that say nothing do not keep others from being heard', async () => {
+  const idle: Socket[] = []
+  for (let count = 0; count < 1_050; count++) idle.push(connect(server.port, '127.0.0.1'))
+  const closed = Promise.all(idle.slice(0, 40).map(socket => new Promise(resolve => socket.on('close', resolve))))
+  // The oldest were closed to make room.
+  await closed
+  expect((await get('/healthz')).status).toBe(200)
+  for (const socket of idle) socket.destroy()
 })

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { roomPeersMax } from '../../../signaling/rooms.ts'
 import { type RunningServer, startServer } from '../../../signaling/server.ts'
 import { SIGNALING_VERSION, signalingFrameBytesMax } from '../../../src/net/signaling-protocol.ts'
 import { TestClient } from './client.ts'
@@ -51,6 +50,9 @@ describe('rooms', () => {
   })
 
   test('a full room refuses, and has a place again when one leaves', async () => {
+    const roomPeersMax = 5
+    await server.close()
+    server = await startServer({ port: 0, host, limits: { roomPeersMax } })
     const peers = await Promise.all(Array.from({ length: roomPeersMax }, () => TestClient.join(server.port, 'room')))
     const late = await TestClient.open(server.port)
     late.send({ type: 'join', version: SIGNALING_VERSION, room: 'room', as: 'peer' })
@@ -74,15 +76,21 @@ describe('a bad frame costs its sender the connection and nobody else anything',
     ['a numeric addressee', true, '{"type":"send","to":1,"payload":""}', 'BAD_FRAME'],
     ['a payload that is no string', true, '{"type":"send","to":"x","payload":{}}', 'BAD_FRAME'],
     ['a binary frame', true, Buffer.from(join), 'BAD_FRAME'],
+    ['bytes before join', false, Buffer.from(join), 'BAD_FRAME'],
     ['join twice', true, join, 'BAD_FRAME'],
+    ['turn before join', false, '{"type":"turn"}', 'BAD_FRAME'],
+    ['join as neither', false, join.replace('"peer"', '"guest"'), 'BAD_FRAME'],
+    ['a ticket that is no string', false, join.replace('{', '{"ticket":1,'), 'BAD_FRAME'],
+    ['a ticket too long', false, join.replace('{', `{"ticket":"${'x'.repeat(257)}",`), 'BAD_FRAME'],
     ['send before join', false, '{"type":"send","to":"x","payload":""}', 'BAD_FRAME'],
     ['join without a room', false, `{"type":"join","version":${SIGNALING_VERSION}}`, 'BAD_FRAME'],
     [
       'join with a room name too long',
       false,
-      JSON.stringify({ type: 'join', version: 1, room: 'x'.repeat(129) }),
+      JSON.stringify({ type: 'join', version: SIGNALING_VERSION, room: 'x'.repeat(129), as: 'peer' }),
       'BAD_FRAME',
     ],
+    ['a page of the version before', false, '{"type":"join","version":1,"room":"room"}', 'VERSION'],
     ['another version', false, '{"type":"join","version":999,"room":"room","as":"peer"}', 'VERSION'],
   ]
 
