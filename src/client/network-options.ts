@@ -18,8 +18,11 @@ export interface NetworkOptions {
    * time; `always`, everything; `never`, nothing.
    */
   readonly relay?: RelayPolicy
-  /** What a server that admits by ticket asks for. A function is asked before each connection, as tickets run out. */
-  readonly ticket?: string | (() => Promise<string>)
+  /**
+   * What a server that admits by ticket asks for. A function is asked before each connection, as tickets run out, with the name of the
+   * room that the ticket is to be for.
+   */
+  readonly ticket?: string | ((room: string) => Promise<string>)
 }
 
 export type NetworkPlan = Required<Pick<MeshOptions, 'signaling' | 'iceServers' | 'iceTransportPolicy' | 'relay'>>

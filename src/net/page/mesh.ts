@@ -20,7 +20,7 @@ export interface MeshOptions {
   readonly signaling: {
     /** WebSocket addresses of one service, at least one. */
     readonly urls: readonly string[]
-    readonly ticket: (() => Promise<string>) | null
+    readonly ticket: ((room: string) => Promise<string>) | null
   } | null
   readonly room: string
   /** This page load's name, see `newPeerName`: it is how peers know each other across signaling servers. */

@@ -24,7 +24,7 @@ type State =
 export interface RelaySeatOptions {
   /** Where the relay is now; null while the server is out of reach. */
   readonly place: () => { readonly url: string; readonly room: string } | null
-  readonly ticket: (() => Promise<string>) | null
+  readonly ticket: ((room: string) => Promise<string>) | null
   readonly post: (message: Extract<ToLinks, { type: 'relay' | 'relayOver' }>) => void
 }
 
@@ -99,7 +99,7 @@ export class RelaySeat {
     }
     if (ticket === null) go(null)
     else {
-      ticket().then(go, () => {
+      ticket(at.room).then(go, () => {
         if (this.#state === state) this.#retry()
       })
     }

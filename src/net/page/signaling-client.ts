@@ -34,7 +34,7 @@ export interface SignalingPlace {
   readonly urls: readonly string[]
   readonly room: string
   /** Asked before each connection, where the server admits by ticket; null where it does not. */
-  readonly ticket: (() => Promise<string>) | null
+  readonly ticket: ((room: string) => Promise<string>) | null
 }
 
 export interface SignalingClientOptions extends SignalingPlace {
@@ -107,10 +107,10 @@ export class SignalingClient implements Carrier {
       if (this.#current === current) react()
     }
     this.#timer = setTimeout(() => this.#lost(), connectTimeoutMs)
-    const { ticket } = this.#options
+    const { ticket, room } = this.#options
     if (ticket === null) this.#dial(whileCurrent, null)
     else {
-      ticket().then(
+      ticket(room).then(
         ticket => whileCurrent(() => this.#dial(whileCurrent, ticket))(),
         whileCurrent(() => this.#lost()),
       )
