@@ -76,6 +76,12 @@ export function transferredChannel(channel: RTCDataChannel, limits: ChannelLimit
   }
 }
 
+/** In place of one that could not be had. */
+export function closedChannel(events: ChannelEvents): Channel {
+  queueMicrotask(() => events.onClosed())
+  return { open: false, bufferedAmount: 0, windowBytesMax: 0, send: () => false, close() {} }
+}
+
 export function bridgedChannel(port: MessagePort, limits: ChannelLimits, events: ChannelEvents): Channel {
   const { windowBytesMax, lowMarkBytes } = limits
   let phase: 'opening' | 'open' | 'closed' = 'opening'

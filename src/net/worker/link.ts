@@ -3,9 +3,10 @@ import type { PeerMessage } from '../../replica/types.ts'
 import type { LinkKind, LinkStatus } from '../../worker/protocol.ts'
 import { decodeLinkFrame, encodeLinkFrame, encodePeerMessage, type LinkFrame } from '../codec.ts'
 import type { FromLinks, LinkId, PeerRole, ToLinks } from '../links-protocol.ts'
-import { bridgedChannel, type Channel, type ChannelEvents, transferredChannel } from './channel.ts'
+import { bridgedChannel, type Channel, type ChannelEvents, closedChannel, transferredChannel } from './channel.ts'
 import { appendClass, Lane, type LaneClass, lowMarkBytes, snapshotClass, urgentClass, windowBytesMax } from './lane.ts'
 import { type Precedence, precedenceOf } from './precedence.ts'
+import type { Relay } from './relay.ts'
 import type { PeerTraffic } from './traffic.ts'
 
 /** Raised when peers of two versions could not understand each other. */
@@ -46,6 +47,8 @@ export type Channels = Extract<ToLinks, { type: 'channels' }>
 
 export interface LinkOptions {
   readonly channels: Channels
+  /** The one there is, for a link that goes through it. */
+  readonly relay: Relay | null
   /** Counted here. */
   readonly traffic: PeerTraffic
   /** This end's name and members, as hello tells them. */
@@ -85,7 +88,7 @@ export class Link {
   #ping = { nonce: 0, sentAt: 0 }
   #roundTrip: number | null = null
 
-  constructor({ channels, traffic, self, now, events }: LinkOptions) {
+  constructor({ channels, relay, traffic, self, now, events }: LinkOptions) {
     this.id = channels.link
     this.peer = channels.peer
     this.kind = channels.kind
@@ -95,7 +98,7 @@ export class Link {
     this.#hosted = self.members
     this.#now = now
     this.#events = events
-    const openers = openersOf(channels)
+    const openers = openersOf(channels, relay)
     const lane = (name: LaneName, onOpen: () => void) =>
       new Lane(lanes[name], openers[name], {
         onOpen,
@@ -308,7 +311,7 @@ export class Link {
 
 type Opener = (events: ChannelEvents) => Channel
 
-function openersOf(channels: Channels): Readonly<Record<LaneName, Opener>> {
+function openersOf(channels: Channels, relay: Relay | null): Readonly<Record<LaneName, Opener>> {
   const limits = { windowBytesMax, lowMarkBytes }
   if (channels.kind === 'webrtc') {
     const { raft, bulk } = channels
@@ -317,8 +320,13 @@ function openersOf(channels: Channels): Readonly<Record<LaneName, Opener>> {
       bulk: events => transferredChannel(bulk, limits, events),
     }
   }
-  // No page asks for one yet.
-  if (channels.kind === 'relay') throw new Error('no relay')
+  if (channels.kind === 'relay') {
+    const path = relay?.open(channels.to, channels)
+    return {
+      raft: events => path?.channel('raft', events) ?? closedChannel(events),
+      bulk: events => path?.channel('bulk', events) ?? closedChannel(events),
+    }
+  }
   const { raft, bulk } = channels
   return {
     raft: events => bridgedChannel(raft, limits, events),

@@ -3,6 +3,7 @@ import type { PeerMessage } from '../../replica/types.ts'
 import type { LinkStatus } from '../../worker/protocol.ts'
 import type { FromLinks, LinkId, ToLinks } from '../links-protocol.ts'
 import { type Channels, type DownReason, Link } from './link.ts'
+import { Relay, type RelaySocket } from './relay.ts'
 import { Traffic } from './traffic.ts'
 
 /** Often enough that three in a row tell a dead peer from a slow one within `silentMsMax`. */
@@ -27,6 +28,8 @@ export interface LinksOptions {
   readonly peer: string
   readonly port: LinksPort
   readonly clock: LinksClock
+  /** To the signaling server, as a relay. May throw. */
+  readonly connect?: (url: string) => RelaySocket
   /** A member elsewhere can be reached from now on. */
   onUp(member: MemberId): void
   /** It no longer can. */
@@ -56,6 +59,7 @@ export class Links {
   readonly #options: LinksOptions
   readonly #links = new Map<LinkId, Link>()
   readonly #traffic = new Traffic()
+  #relay: Relay | null = null
   #routes: ReadonlyMap<MemberId, Link> = new Map()
   #hosted: readonly MemberId[] = []
   #ended = false
@@ -113,6 +117,7 @@ export class Links {
     this.#ended = true
     this.#stopPulse()
     for (const link of this.#links.values()) link.bye()
+    this.#relay?.end()
     this.#links.clear()
     this.#routes = new Map()
   }
@@ -121,6 +126,14 @@ export class Links {
     switch (message.type) {
       case 'channels':
         this.#add(message)
+        break
+      case 'relay':
+        this.#relay?.end()
+        if (!this.#ended) this.#relay = this.#openRelay(message)
+        break
+      case 'relayOver':
+        this.#relay?.end()
+        this.#relay = null
         break
       case 'role':
         this.#links.get(message.link)?.setRole(message.role)
@@ -135,9 +148,22 @@ export class Links {
     }
   }
 
+  #openRelay({ url, room, ticket }: Extract<ToLinks, { type: 'relay' }>): Relay {
+    const { clock, connect = url => new WebSocket(url) } = this.#options
+    return new Relay({
+      ...{ url, room, ticket, connect },
+      every: (ms, callback) => clock.every(ms, callback),
+      onAddress: address => this.#tell({ type: 'relayAddress', address }),
+      onStray: () => {
+        this.#counters.badFrames++
+      },
+    })
+  }
+
   #add(channels: Channels): void {
     const link: Link = new Link({
       channels,
+      relay: this.#relay,
       traffic: this.#traffic.of(channels.peer),
       self: { peer: this.#options.peer, members: this.#hosted },
       now: () => this.#options.clock.now(),

@@ -50,7 +50,7 @@ export const rooms: readonly Room[] = [
   {
     folder: 'signaling',
     mayImport: ['src/net/signaling-protocol.ts'],
-    packages: ['ws', 'sirv', 'ioredis', 'pino', 'prom-client', 'vite'],
+    packages: ['ws', 'sirv', 'ioredis', 'pino', 'prom-client'],
     node: true,
   },
   {
