@@ -32,6 +32,11 @@ export class SendBuffer {
     this.bytesMax = bytesMax
   }
 
+  /** With what ws answers by itself, the pongs, which nobody else counts. */
+  get isFull(): boolean {
+    return this.#socket.bufferedAmount > this.bytesMax
+  }
+
   /** `full`: the connection is to be cut off; nothing more can be kept for it. */
   write(data: string | Uint8Array): 'written' | 'closed' | 'full' {
     if (this.#released || this.#socket.readyState !== this.#socket.OPEN) return 'closed'
