@@ -115,6 +115,9 @@ async function serve(flags: readonly string[]): Promise<void> {
   // Whoever pressed Ctrl-C is waiting.
   process.on('SIGINT', stopWithin(Math.min(settings.drainSeconds, interruptSecondsMax)))
 
+  const { origins, ticketKeys, turn, backplane } = options
+  const guarded = { origins, tickets: ticketKeys?.length !== 0, turn: turn !== null, instances: backplane !== null }
+  log.debug(guarded, 'settings')
   // Last, since whoever waits for this line may stop the server next.
   const what = options.staticDir === undefined ? 'Flotilla signaling' : 'Flotilla'
   log.info(`${what} is running at ${urlOf(options.host, server.port)} (Ctrl-C stops it)`)

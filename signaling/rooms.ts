@@ -3,7 +3,7 @@ import type { Backplane, SharedRooms } from './backplane.ts'
 import type { Limits } from './limits.ts'
 
 /** What may be kept for a peer while other instances are asked who is in its room. */
-const earlyMessagesMax = 256
+const earlyMessagesMax = 32
 
 export interface Peer {
   readonly id: string

@@ -207,6 +207,18 @@ describe('rates', () => {
     await client.closed
   })
 
+  test('who fills a room pays for all that are told of it, and gets no more connections until then', async () => {
+    const port = await start({ limits: { addressFramesPerSecond: 10 } })
+    // A bucket of 100, while 50 who come one after the other would be 2,450 frames of news.
+    let joined = 0
+    const fill = async () => {
+      for (; joined < 50; joined++) await TestClient.join(port, 'room')
+    }
+    await expect(fill()).rejects.toThrow('429')
+    expect(joined).toBeGreaterThan(5)
+    expect(joined).toBeLessThan(30)
+  })
+
   test('what one connection may not, many of one address may not either', async () => {
     const port = await start({ limits: { addressFramesPerSecond: 100 } })
     const began = performance.now()

@@ -88,6 +88,19 @@ test('one that stops reading is cut off, and what waited for it is given back', 
   slow.client.socket.terminate()
 })
 
+test('a relay that sends more than it may is read more slowly, and nothing is lost', async () => {
+  await server.close()
+  server = await startServer({ port: 0, host: '127.0.0.1', limits: { relayBytesPerSecond: 1024 * 1024 } })
+  const [a, b] = [await join('room'), await join('room')]
+  const began = performance.now()
+  // A bucket of 160 frames, and 16 more: a second's worth.
+  for (let count = 0; count < 176; count++) a.client.sendRelayed(b.id, new Uint8Array(64 * 1024).fill(count))
+  for (let count = 0; count < 176; count++) expect((await b.client.nextFrame()).payload[0]).toBe(count)
+  a.client.send({ type: 'ping' })
+  expect((await a.client.next()).type).toBe('pong')
+  expect(performance.now() - began).toBeGreaterThan(800)
+})
+
 test('where much waits for many, those with more than their share are cut off', async () => {
   await server.close()
   server = await startServer({ port: 0, host: '127.0.0.1', limits: { buffersBytesMax: 1024 * 1024, peersMax: 100 } })
