@@ -74,9 +74,8 @@ export class Connection implements Peer {
     this.#quota = new Quota(peerFramesPerSecond, peerBytesPerSecond, performance.now())
     this.#buffer = new SendBuffer(socket, around.buffers, peerBufferBytesMax)
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
-    socket.on('pong', () => {
-      this.#heard = true
-    })
+    socket.on('ping', data => this.#heardControl(data))
+    socket.on('pong', data => this.#heardControl(data))
     // What is no WebSocket frame, or too large a one. ws has answered with the close code for it.
     socket.on('error', error => {
       this.#endedBy('protocol', error.message)
@@ -107,17 +106,19 @@ export class Connection implements Peer {
 
   /** Called at a steady pace: cuts off who has not answered or not joined since the last call, and pings the others. */
   checkLiveness(): void {
-    // What is not read for now cannot be heard.
-    if (this.#pause !== null) return
-    const late = this.#state.phase === 'new' && this.#state.late
-    if (!this.#heard || late) {
-      this.#endedBy(late ? 'never_joined' : 'silent')
-      this.#socket.terminate()
+    if (this.#state.phase === 'new' && this.#state.late) {
+      this.#cutOff('never_joined')
       return
     }
     if (this.#state.phase === 'new') this.#state = { phase: 'new', late: true }
-    this.#heard = false
-    this.#socket.ping()
+    if (this.#buffer.isFull) this.#cutOff('slow')
+    // What is not read for now cannot be heard.
+    else if (this.#pause !== null) return
+    else if (!this.#heard) this.#cutOff('silent')
+    else {
+      this.#heard = false
+      this.#socket.ping()
+    }
   }
 
   /** The server is about to go. */
@@ -131,10 +132,12 @@ export class Connection implements Peer {
   }
 
   #write(data: string | Uint8Array): void {
-    if (this.#buffer.write(data) === 'full') {
-      this.#endedBy('slow')
-      this.#socket.terminate()
-    }
+    if (this.#buffer.write(data) === 'full') this.#cutOff('slow')
+  }
+
+  #cutOff(reason: string): void {
+    this.#endedBy(reason)
+    this.#socket.terminate()
   }
 
   #refuse(code: SignalingErrorCode, message: string): void {
@@ -154,6 +157,13 @@ export class Connection implements Peer {
     this.#around.metrics.ended.inc({ reason })
     this.#around.onEnded(reason, this.address.network)
     this.#around.log.debug({ id: this.id, address: this.address.network, reason, message }, 'connection ended')
+  }
+
+  /** ws answers a ping by itself, so a flood of them costs as much as one of messages. */
+  #heardControl(data: Buffer): void {
+    if (this.#state.phase === 'ended') return
+    this.#heard = true
+    this.#pay(data.length)
   }
 
   #receive(data: RawData, isBinary: boolean): void {

@@ -48,7 +48,8 @@ function list(
 ): Option<readonly string[]> {
   const read = (given: string) => {
     const value = given.split(/[\s,]+/).filter(entry => entry !== '')
-    return value.every(isRight) ? { value } : expected
+    // None at all is a mistake: an empty file of keys must not open the server.
+    return value.length > 0 && value.every(isRight) ? { value } : expected
   }
   return { shape: '<list>', help, fallback, read }
 }

@@ -6,7 +6,7 @@ import { type SignalingOptions, SignalingService } from './service.ts'
 
 /**
  * Signaling beside the development server and the preview, at `/signal` of the same address, so that neither needs a second
- * process: `plugins: [flotillaSignaling()]`. Does nothing in a build. Without limits, as one developer opens many tabs and
+ * process: `plugins: [flotillaSignaling()]`. Does nothing in a build. Without limits by address, as one developer opens many tabs and
  * reloads them all at once.
  */
 export function flotillaSignaling(options: SignalingOptions = {}) {

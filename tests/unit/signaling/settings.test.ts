@@ -25,6 +25,9 @@ test('secrets are in the environment or in a file, several of them in any', asyn
   expect(readSettings([], { FLOTILLA_TICKET_KEY_FILE: file }).ticketKey).toEqual(keys)
   expect(readSettings(['--ticket-key-file', file], {}).ticketKey).toEqual(keys)
   expect(readSettings([], { REDIS_URL: 'redis://:secret@localhost' }).redisUrl).toBe('redis://:secret@localhost')
+  // Which must not mean that there is no key.
+  await writeFile(file, '\n')
+  expect(() => readSettings(['--ticket-key-file', file], {})).toThrow('give 16 characters or more')
   await rm(directory, { recursive: true })
 })
 
