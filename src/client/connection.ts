@@ -1,5 +1,6 @@
-import type { ClientResponse, ReplicaStatus, RequestId, WatchNotification } from '../replica/types.ts'
+import type { ClientResponse, ReplicaStatus, RequestId, TabRole, WatchNotification } from '../replica/types.ts'
 import type { LeaseId, ReadRequest, ReadResponse, WatchRequest, WriteRequest, WriteResponse } from '../store/types.ts'
+import { onlyReads } from '../store/validate.ts'
 import type { EpochMs, FromHost, HostStatus, ToHost } from '../worker/protocol.ts'
 import {
   answersRead,
@@ -16,7 +17,7 @@ import {
   type WatchSink,
   withUnknownOutcome,
 } from './calls.ts'
-import { aborted, type FlotillaError } from './errors.ts'
+import { aborted, FlotillaError } from './errors.ts'
 import { type DatabaseEvent, EventLog } from './events.ts'
 import { type PendingWrite, type SettledWrite, writeBytes } from './pending.ts'
 import { Observable, type Readable } from './readable.ts'
@@ -32,6 +33,8 @@ export interface WriteOptions {
 }
 
 export interface ConnectionOptions {
+  /** `editor` if not given. */
+  readonly role?: TabRole
   readonly offline?: Offline
   /** The cluster has acknowledged a write that was asked for here. */
   readonly onWritten?: () => void
@@ -68,6 +71,7 @@ interface KeptLease {
  * where it was, and repeats unanswered writes under the numbers they had, which the cluster knows to be the same writes.
  */
 export class Connection {
+  readonly #role: TabRole
   readonly #offline: Offline
   readonly #onWritten: () => void
   readonly #status: Observable<HostStatus | null> = new Observable<HostStatus | null>(null)
@@ -88,7 +92,8 @@ export class Connection {
   #interruption: FlotillaError | null = null
 
   /** Nothing is sent before it is attached to a worker. */
-  constructor({ offline = 'queue', onWritten = () => {} }: ConnectionOptions = {}) {
+  constructor({ role = 'editor', offline = 'queue', onWritten = () => {} }: ConnectionOptions = {}) {
+    this.#role = role
     this.#offline = offline
     this.#onWritten = onWritten
   }
@@ -180,10 +185,12 @@ export class Connection {
    * Rejects with `outcome: 'unknown'` where the write may have happened, aborting it after it was sent included. What every
    * member would refuse is refused here, before it takes a number: the cluster waits for each number it has not seen.
    *
-   * Without a quorum: `UNAVAILABLE` if it is not to be queued, `OUTBOX_FULL` if too much is.
+   * Without a quorum: `UNAVAILABLE` if it is not to be queued, `OUTBOX_FULL` if too much is. A viewer's: `PERMISSION_DENIED`, unless it
+   * is a transaction that only reads. The cluster would take nothing else from it, and it would wait for good.
    */
   async write<R extends WriteRequest>(request: R, options: WriteOptions = {}): Promise<ResponseTo<R>> {
     const { signal, offline = this.#offline } = options
+    if (this.#role === 'viewer') return this.#lookInto(request, signal)
     const bytes = writeBytes(request)
     if (this.#failure === null) this.#writes.admit(request, bytes, offline, this.#hasQuorum)
     const response = await this.#ask<WriteResponse>(signal, (id, settle) => {
@@ -192,6 +199,15 @@ export class Connection {
     })
     if (!answersWrite(request, response)) throw new Error(`assertion failed: ${request.op} answered by ${response.op}`)
     this.#onWritten()
+    return response
+  }
+
+  async #lookInto<R extends WriteRequest>(request: R, signal: AbortSignal | undefined): Promise<ResponseTo<R>> {
+    if (request.op !== 'txn' || !onlyReads(request)) {
+      throw new FlotillaError('PERMISSION_DENIED', 'This tab was let in to look, not to change anything.')
+    }
+    const response = await this.read(request, false, signal)
+    if (!answersWrite(request, response)) throw new Error(`assertion failed: ${request.op} answered by ${response.op}`)
     return response
   }
 

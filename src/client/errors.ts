@@ -11,6 +11,8 @@ export type ErrorCode =
   | 'UNAVAILABLE'
   /** No quorum, and so many writes are waiting for one already that no more are kept. */
   | 'OUTBOX_FULL'
+  /** This tab was let in by a viewer's invite, and what it asked for would change something. */
+  | 'PERMISSION_DENIED'
   /** The caller's `AbortSignal` ended the wait. */
   | 'ABORTED'
   | 'INVALID_INVITE'

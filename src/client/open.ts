@@ -9,7 +9,7 @@ import { Database, type SignalingState } from './database.ts'
 import { checkEnvironment, webRtcMissing } from './environment.ts'
 import { aborted } from './errors.ts'
 import { Faults } from './faults.ts'
-import { formatInvite, type Invite, newInvite, parseInvite, roomName } from './invite.ts'
+import { formatInvite, type Invite, newInvite, parseInvite, roomName, viewerInvite } from './invite.ts'
 import { LastMember, tabStorage } from './last-member.ts'
 import { membershipOptions } from './membership.ts'
 import { firstSignalingState, Network } from './network.ts'
@@ -88,7 +88,7 @@ export async function start(
   checkEnvironment()
   const plan = networkPlan(options)
   const membership = membershipOptions(options.membership)
-  const [room, keys] = await Promise.all([roomName(invite), sealKeys(invite)])
+  const [room, keys, viewers] = await Promise.all([roomName(invite), sealKeys(invite), viewerInvite(invite)])
   const persistence = new Persistence(options.persist ?? 'ask')
   const connection = new Connection({
     role: invite.role,
@@ -99,12 +99,19 @@ export async function start(
   const signaling = new Observable<SignalingState>(firstSignalingState(plan))
   const network = new Network(signaling, { plan, room, keys })
   const onHost = (host: WorkerHost) => network.serve(host)
-  const supervisor = new Supervisor({ connection, memory, membership, clusterId: invite.clusterId, role: invite.role, onHost })
+  const supervisor = new Supervisor({
+    connection,
+    memory,
+    membership,
+    clusterId: invite.clusterId,
+    role: invite.role,
+    onHost,
+  })
   try {
     const status = await withAbort(supervisor.open(mode, data), signal)
     if (status.replica.state === 'joining' && !canReachOthers(plan)) throw webRtcMissing()
     const { sessionTtlSeconds } = options
-    return run({ connection, supervisor, network, memory, signaling, invite, status, sessionTtlSeconds })
+    return run({ connection, supervisor, network, memory, signaling, invite, viewers, status, sessionTtlSeconds })
   } catch (error) {
     supervisor.end()
     network.end()
@@ -127,7 +134,7 @@ interface Running {
 
 /** The member runs: brings it together with the life of the page. */
 function run(running: Running): Database {
-  const { connection, supervisor, network, memory, signaling, invite, status, sessionTtlSeconds } = running
+  const { connection, supervisor, network, memory, signaling, invite, viewers, status, sessionTtlSeconds } = running
   const page = new AbortController()
   const end = () => {
     page.abort()

@@ -1,4 +1,5 @@
 import type { MemberId } from '../raft/types.ts'
+import type { TabRole } from '../replica/types.ts'
 import type {
   FromHost,
   HostControl,
@@ -23,6 +24,7 @@ type Message = Parameters<Parameters<Start>[0]>[0]
 export interface SupervisorOptions {
   readonly connection: Connection
   readonly clusterId: string
+  readonly role: TabRole
   readonly memory: LastMember
   readonly membership: MembershipOptions
   /** A member runs in this worker, the first one or another: it needs a way to its peers. */
@@ -121,13 +123,13 @@ export class Supervisor {
     for (const end of this.#asked) end(why)
   }
 
-  async #run(opening: Omit<OpenOptions, 'clusterId' | 'membership'>): Promise<HostStatus> {
-    const { connection, clusterId, memory, membership, onHost } = this.#options
+  async #run(opening: Omit<OpenOptions, 'clusterId' | 'role' | 'membership'>): Promise<HostStatus> {
+    const { connection, clusterId, role, memory, membership, onHost } = this.#options
     const host = this.#start(message => {
       if (host === this.#host) this.#receive(message)
     })
     this.#host = host
-    const opened = await Promise.race([host.control.open({ ...opening, clusterId, membership }), host.ended])
+    const opened = await Promise.race([host.control.open({ ...opening, clusterId, role, membership }), host.ended])
     if (!opened.ok) throw new FlotillaError(opened.code, opened.message)
     const status = await Promise.race([host.control.status(), host.ended])
     if (host !== this.#host) throw connection.failure ?? new FlotillaError('STOPPED', 'The database was closed.')

@@ -7,6 +7,8 @@ export function answerRead(request: ReadRequest, store: Store, clock: LeaseClock
   switch (request.op) {
     case 'range':
       return store.range(request)
+    case 'txn':
+      return store.readTxn(request)
     case 'hashKv':
       return store.hashKv(request.revision)
     case 'leases': {

@@ -26,11 +26,13 @@ import {
   type Revision,
   StoreError,
   type SystemCommand,
+  type TxnRequest,
+  type TxnResponse,
   type WatchRequest,
   type WriteRequest,
   type WriteResponse,
 } from './types.ts'
-import { checkRange, checkWrite } from './validate.ts'
+import { checkRange, checkWrite, onlyReads } from './validate.ts'
 import { type WatchDelivery, Watches } from './watch.ts'
 
 export { DecodeError } from './binary.ts'
@@ -183,6 +185,13 @@ export class Store {
     const response = range(this.#mvcc, request)
     this.#counts.add('ranges')
     return response
+  }
+
+  /** Of the state as it is. Throws as a transaction that is applied would, and `INVALID_ARGUMENT` for one that writes. */
+  readTxn(request: TxnRequest): TxnResponse {
+    checkWrite(request, this.#options)
+    if (!onlyReads(request)) throw storeError('INVALID_ARGUMENT')
+    return applyTxn({ mvcc: this.#mvcc, leases: this.#leases, freeBytes: 0 }, request)
   }
 
   /**

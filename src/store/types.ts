@@ -227,8 +227,9 @@ export interface HashKvResponse {
   readonly compactRevision: Revision
 }
 
-export type ReadRequest = RangeRequest | LeaseTimeToLiveRequest | LeasesRequest | HashKvRequest
-export type ReadResponse = RangeResponse | LeaseTimeToLiveResponse | LeasesResponse | HashKvResponse
+/** Answered from a member's state. A transaction is one only if none of its branches writes. */
+export type ReadRequest = RangeRequest | TxnRequest | LeaseTimeToLiveRequest | LeasesRequest | HashKvRequest
+export type ReadResponse = RangeResponse | TxnResponse | LeaseTimeToLiveResponse | LeasesResponse | HashKvResponse
 
 export type RequestOp = RangeRequest | PutRequest | DeleteRequest | TxnRequest
 export type ResponseOp = RangeResponse | PutResponse | DeleteResponse | TxnResponse

@@ -107,6 +107,11 @@ function checkTxn(request: TxnRequest, operationsMax: number): void {
   for (const op of request.failure) checkOp(op, operationsMax - operations)
 }
 
+/** Whether no branch of it writes, so that any member can answer it without a word to the others. */
+export function onlyReads({ success, failure }: TxnRequest): boolean {
+  return [...success, ...failure].every(op => op.op === 'range' || (op.op === 'txn' && onlyReads(op)))
+}
+
 function checkOp(op: RequestOp, operationsMax: number): void {
   switch (op.op) {
     case 'range':

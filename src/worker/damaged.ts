@@ -1,4 +1,5 @@
 import { type MemberId, membersOf } from '../raft/types.ts'
+import { roleOf } from '../replica/types.ts'
 import { deleteWal } from '../wal/idb-wal.ts'
 import { rescueOutbox } from '../wal/rescue.ts'
 import type { Identity } from './identity.ts'
@@ -45,9 +46,9 @@ export class Damaged {
     const { replica } = this.#household.primary
     const { leader } = replica.status()
     for (const [member, log] of this.#logs) {
-      if (membersOf(replica.configuration).has(member))
-        this.#household.say(leader, { kind: 'leave', member, fate: 'remove' })
-      else void this.#bury(log)
+      if (!membersOf(replica.configuration).has(member)) void this.#bury(log)
+      // A viewer is believed nothing about others, and nobody waits for the vote of one.
+      else if (roleOf(member) === 'editor') this.#household.say(leader, { kind: 'leave', member, fate: 'remove' })
     }
   }
 

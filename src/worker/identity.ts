@@ -1,4 +1,5 @@
 import type { MemberId } from '../raft/types.ts'
+import { roleOf, type TabRole, viewerIdFactor } from '../replica/types.ts'
 
 /**
  * A member's voice: whoever holds the Web Lock of its name, and nobody else, may speak for it. The lock is taken in the worker
@@ -43,11 +44,16 @@ export function holdForLife(name: string): Promise<void> {
   })
 }
 
-/** A random safe integer, not 0. Two members that drew the same number would be one voice too many; 53 bits see to that. */
-export function newMemberId(): MemberId {
+/**
+ * A random safe integer, not 0. Two members that drew the same number would be one voice too many; 53 bits see to that, and to what a
+ * viewer's has left, 33, no vote is tied.
+ */
+export function newMemberId(role: TabRole): MemberId {
   const words = crypto.getRandomValues(new Uint32Array(2))
   const [high = 0, low = 0] = words
-  return (high & 0x1f_ffff) * 2 ** 32 + low || newMemberId()
+  const drawn = (high & 0x1f_ffff) * 2 ** 32 + low
+  const id = role === 'viewer' ? drawn - (drawn % viewerIdFactor) : drawn
+  return id !== 0 && roleOf(id) === role ? id : newMemberId(role)
 }
 
 function requestLock(clusterId: string, member: MemberId, options: LockOptions): Promise<Identity | null> {

@@ -1,6 +1,6 @@
 import type { MemberId } from '../raft/types.ts'
 import { emptyState, foundingWrite, inspectData } from '../replica/founding.ts'
-import { WalError, type WalWrite } from '../replica/types.ts'
+import { roleOf, type TabRole, WalError, type WalWrite } from '../replica/types.ts'
 import { BackupError, readBackup } from '../wal/backup-file.ts'
 import { listMembers } from '../wal/idb-clusters.ts'
 import { createWal, type IdbWal, openWal } from '../wal/idb-wal.ts'
@@ -9,8 +9,8 @@ import { HostedMember } from './hosted-member.ts'
 import { awaitLock, claim, claimReleased, type Identity, newMemberId } from './identity.ts'
 import type { OpenOptions, OutboxEntry } from './protocol.ts'
 
-/** Which cluster a member is of, and by what it goes if it leads there. */
-export type Belonging = Pick<OpenOptions, 'clusterId' | 'membership'>
+/** Which cluster a member is of, what its tab may do there, and by what it goes if it leads. */
+export type Belonging = Pick<OpenOptions, 'clusterId' | 'role' | 'membership'>
 
 /** Members that one worker speaks for at a time beside its own. More than a cluster has votes; each costs as much memory as a tab. */
 export const orphansHostedMax = 8
@@ -23,14 +23,22 @@ export interface Opening {
   readonly members: HostedMember[]
   /** Claimed, too, but their logs are damaged: nobody speaks for them ever again. */
   readonly damaged: Identity[]
-  /** All members of the cluster that this browser holds. */
+  /** All members of the cluster that this browser holds for tabs of this role. */
   readonly held: readonly MemberId[]
+}
+
+/**
+ * The members that this browser holds for tabs of this role. Viewers and editors know nothing of each other's: what an editor's tab
+ * left behind is nothing for a viewer to speak for.
+ */
+export async function listOwn({ clusterId, role }: Pick<Belonging, 'clusterId' | 'role'>): Promise<MemberId[]> {
+  return (await listMembers(clusterId)).filter(member => roleOf(member) === role)
 }
 
 /** Finds what this browser holds of the cluster. No members: a new one has to be made. */
 export async function claimMembers(options: OpenOptions): Promise<Opening> {
   const { clusterId, mode, data, lastMember, lastMemberReleased } = options
-  const held = await listMembers(clusterId)
+  const held = await listOwn(options)
   if (mode === 'create') {
     if (held.length > 0) throw new HostFailure('CLUSTER_EXISTS', 'this browser already holds that cluster')
     return { members: [await foundingMember(options, data)], damaged: [], held }
@@ -60,6 +68,8 @@ async function resumeAll(
 ): Promise<Pick<Opening, 'members' | 'damaged'>> {
   const members: HostedMember[] = []
   const damaged: Identity[] = []
+  // Without its tab nobody needs a viewer.
+  const membersMax = options.role === 'viewer' ? 1 : orphansHostedMax
   let failure: unknown = null
   for (const identity of identities) {
     try {
@@ -72,7 +82,7 @@ async function resumeAll(
     members.sort((a, b) => {
       return Number(b.id === options.lastMember) - Number(a.id === options.lastMember) || compareProgress(a, b)
     })
-    if (members.length > orphansHostedMax) await members.pop()?.close()
+    if (members.length > membersMax) await members.pop()?.close()
   }
   if (members.length === 0 && failure !== null) {
     for (const { release } of damaged) release()
@@ -111,10 +121,10 @@ async function foundingMember(of: Belonging, file: Blob | null): Promise<HostedM
 }
 
 async function makeMember(
-  { clusterId, membership }: Belonging,
+  { clusterId, role, membership }: Belonging,
   firstWrite: (member: MemberId) => WalWrite,
 ): Promise<HostedMember> {
-  const identity = await claimNew(clusterId)
+  const identity = await claimNew(clusterId, role)
   try {
     const { member } = identity
     return new HostedMember(identity, await createWal({ clusterId, member }, firstWrite(member)), membership)
@@ -124,8 +134,8 @@ async function makeMember(
   }
 }
 
-export async function claimNew(clusterId: string): Promise<Identity> {
-  const identity = await claim(clusterId, newMemberId())
+export async function claimNew(clusterId: string, role: TabRole): Promise<Identity> {
+  const identity = await claim(clusterId, newMemberId(role))
   if (identity === null) throw new HostFailure('INTERNAL', 'two members drew the same number')
   return identity
 }

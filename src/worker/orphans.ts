@@ -1,10 +1,9 @@
 import { type ConfState, type MemberId, membersOf } from '../raft/types.ts'
-import type { Input, PeerMessage } from '../replica/types.ts'
-import { listMembers } from '../wal/idb-clusters.ts'
+import { type Input, type PeerMessage, roleOf } from '../replica/types.ts'
 import { Damaged } from './damaged.ts'
 import type { HostedMember } from './hosted-member.ts'
 import { claim, type Identity } from './identity.ts'
-import { type Belonging, orphansHostedMax, resume } from './opening.ts'
+import { type Belonging, listOwn, orphansHostedMax, resume } from './opening.ts'
 import type { OutboxEntry, TabEvent } from './protocol.ts'
 import { Siblings } from './siblings.ts'
 import { votersKnown } from './votes.ts'
@@ -56,7 +55,7 @@ export class Orphans {
 
   constructor(household: Household) {
     this.#household = household
-    this.#siblings = new Siblings(household.belonging.clusterId, identity => this.#orphaned(identity))
+    this.#siblings = new Siblings(household.belonging, identity => this.#orphaned(identity))
     this.#damaged = new Damaged(household)
   }
 
@@ -95,7 +94,7 @@ export class Orphans {
    */
   async #orphaned(identity: Identity): Promise<void> {
     const { member } = identity
-    const mayVote = () => this.#votersKnown()?.has(member) ?? true
+    const mayVote = () => roleOf(member) === 'editor' && (this.#votersKnown()?.has(member) ?? true)
     const isStranger = this.#isInformed && !this.#isListed(member)
     if (!this.#stopped && mayVote() && this.#lent.size < orphansHostedMax) {
       // Before its log is open: if it led, the others have waited long enough.
@@ -181,7 +180,7 @@ export class Orphans {
     this.#searching = true
     try {
       const { belonging, has } = this.#household
-      for (const member of await listMembers(belonging.clusterId)) {
+      for (const member of await listOwn(belonging)) {
         if (this.#stopped || !this.#isInformed || this.#retiring.size >= retiringMax) return
         if (has(member) || this.#givenUp.has(member) || this.#isListed(member)) continue
         const identity = this.#damaged.has(member) ? null : await claim(belonging.clusterId, member)

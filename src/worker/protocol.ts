@@ -6,6 +6,7 @@ import type {
   ClusterEvent,
   ReplicaStatus,
   RequestId,
+  TabRole,
   WatchNotification,
 } from '../replica/types.ts'
 import type { Command, LeaseId } from '../store/types.ts'
@@ -40,6 +41,8 @@ export interface OpenOptions {
    * `resume`: resume all members this browser holds, each of which must be free, and never make a new one.
    */
   readonly mode: 'create' | 'open' | 'resume'
+  /** By the invite. */
+  readonly role: TabRole
   /** With `create`: a backup to begin with. */
   readonly data: Blob | null
   /** The member this tab hosted before it was reloaded, if any. */

@@ -68,7 +68,7 @@ function allDamaged(): HostFailure {
 
 /** The new cluster's log exists with the outbox or not at all. */
 async function found(clusterId: string, { data }: Salvage, outbox: readonly OutboxEntry[]): Promise<void> {
-  const { member, release } = await claimNew(clusterId)
+  const { member, release } = await claimNew(clusterId, 'editor')
   try {
     const wal = await createWal({ clusterId, member }, foundingWrite(member, data))
     try {

@@ -1,5 +1,5 @@
 import type { MemberId } from '../raft/types.ts'
-import type { Input, ReplicaStatus } from '../replica/types.ts'
+import { type Input, type ReplicaStatus, roleOf } from '../replica/types.ts'
 import { comesTrue } from './clock.ts'
 import { HostFailure } from './failure.ts'
 import type { HostedMember } from './hosted-member.ts'
@@ -8,11 +8,12 @@ import type { HostedMember } from './hosted-member.ts'
 const removalMsMax = 5_000
 
 /**
- * Throws `LAST_MEMBER` if nobody else is in reach who holds the data, but for members that this worker speaks for. One that was
- * never let in holds nothing.
+ * Throws `LAST_MEMBER` if nobody else is in reach who holds the data and can go on with them, but for members that this worker speaks
+ * for. One that was never let in holds nothing, and viewers alone cannot go on.
  */
 export function checkNotLast({ state, members }: ReplicaStatus, hosted: { has(member: MemberId): boolean }): void {
-  if (state === 'joining' || members.some(({ member, connected }) => connected && !hosted.has(member))) return
+  const isHeir = (member: MemberId) => !hosted.has(member) && roleOf(member) === 'editor'
+  if (state === 'joining' || members.some(({ member, connected }) => connected && isHeir(member))) return
   throw new HostFailure('LAST_MEMBER', 'No other member is in reach: this may be the last copy of the data.')
 }
 

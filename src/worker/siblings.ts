@@ -1,19 +1,19 @@
 import type { MemberId } from '../raft/types.ts'
-import { listMembers } from '../wal/idb-clusters.ts'
 import { awaitLock, type Identity } from './identity.ts'
+import { type Belonging, listOwn } from './opening.ts'
 
 /**
  * Watches over the members of other tabs of this browser, by queueing for their locks: a lock falls free when its tab is closed
  * or has crashed, and then one of its siblings, and only one, is handed its identity.
  */
 export class Siblings {
-  readonly #clusterId: string
+  readonly #belonging: Belonging
   readonly #onOrphaned: (identity: Identity) => void
   readonly #watched = new Set<MemberId>()
   readonly #stop = new AbortController()
 
-  constructor(clusterId: string, onOrphaned: (identity: Identity) => void) {
-    this.#clusterId = clusterId
+  constructor(belonging: Belonging, onOrphaned: (identity: Identity) => void) {
+    this.#belonging = belonging
     this.#onOrphaned = onOrphaned
   }
 
@@ -31,8 +31,10 @@ export class Siblings {
   }
 
   async #watch(member: MemberId): Promise<void> {
-    const local = await listMembers(this.#clusterId)
-    const identity = local.includes(member) ? await awaitLock(this.#clusterId, member, this.#stop.signal) : null
+    const local = await listOwn(this.#belonging)
+    const identity = local.includes(member)
+      ? await awaitLock(this.#belonging.clusterId, member, this.#stop.signal)
+      : null
     this.#watched.delete(member)
     if (identity !== null) this.#onOrphaned(identity)
   }

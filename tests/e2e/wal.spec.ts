@@ -65,7 +65,7 @@ test('a member that was removed has an heir, which is given its writes, and its 
   const found = await page.evaluate(async () => {
     const { bequeath, listMembers, membership, newMember, openWal, outboxEntry } = window.wal
     const clusterId = 'heirs'
-    const belonging = { clusterId, membership }
+    const belonging = { clusterId, role: 'editor', membership } as const
     const removed = await newMember(belonging)
     const entries = [outboxEntry(1), outboxEntry(2)]
     await removed.outbox.change({ added: entries, removed: [] })

@@ -55,7 +55,9 @@ const clusterId = '0123456789abcdef0123456789abcdef'
 function tabOf(tabs: Tabs): Database {
   return new Database({
     connection: tabs.open().connection,
+    role: 'editor',
     invite: 'flotilla1-of-this-cluster',
+    viewerInvite: 'flotilla1v-of-this-cluster',
     clusterId,
     status: aloneStatus,
     signaling: new Observable('connected'),

@@ -10,7 +10,9 @@ function setUp() {
   const closes: string[] = []
   const db = new Database({
     connection: host.connection,
+    role: 'editor',
     invite: 'flotilla1-x',
+    viewerInvite: 'flotilla1v-x',
     clusterId: 'c',
     status: aloneStatus,
     signaling,

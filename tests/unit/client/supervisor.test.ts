@@ -61,6 +61,7 @@ class Page {
     membership: defaultMembership,
     connection: this.connection,
     clusterId: 'c',
+    role: 'editor',
     memory: new LastMember(null, 'c'),
     onHost: host => {
       this.connected.push(host)
@@ -107,6 +108,7 @@ test('a worker that ends is replaced by one that opens the same member', async (
   expect(first).toMatchObject({ terminated: true, options: { mode: 'create' } })
   expect(second?.options).toEqual({
     clusterId: 'c',
+    role: 'editor',
     mode: 'open',
     data: null,
     lastMember: 7,

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { Store } from '../../../src/store/store.ts'
-import type { Compare, RequestOp } from '../../../src/store/types.ts'
+import { type Compare, type RequestOp, StoreError } from '../../../src/store/types.ts'
 import {
   bytes,
   compact,
@@ -176,4 +176,27 @@ test('a key put and deleted by one revision is gone after it, and both changes a
   expect(store.drainWatches()).toMatchObject([
     { id: 1, batches: [{ revision: 2, events: [{ type: 'put' }, { type: 'delete', prevKv: null }] }] },
   ])
+})
+
+describe('a transaction that only reads', () => {
+  test('is answered from the state as it would be if it were applied, and leaves no trace', () => {
+    writer.ok(put('a', '1'))
+    const request = txn([range('a'), txn([range('b')])], [compare('version', 'a', '=', 1)], [range('c')])
+    const { hash } = store
+    const read = store.readTxn(request)
+    expect(store.hash).toBe(hash)
+    expect(read).toEqual(writer.ok(request))
+    expect(read).toMatchObject({ op: 'txn', header: { revision: 2 }, succeeded: true })
+  })
+
+  test('is no longer one if any branch of it writes', () => {
+    const writes = [txn([put('a', '1')]), txn([], [], [del('a')]), txn([range('a'), txn([], [], [put('a', '1')])])]
+    for (const request of writes) expect(() => store.readTxn(request)).toThrow(StoreError)
+    expect(content()).toEqual([])
+  })
+
+  test('is refused what any other is', () => {
+    expect(() => store.readTxn(txn([range('')]))).toThrow(StoreError)
+    expect(() => store.readTxn(txn([range('a', null, { revision: 9 })]))).toThrow(StoreError)
+  })
 })
