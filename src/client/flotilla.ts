@@ -1,14 +1,16 @@
 /** The package's public face. */
 export type { MemberId, Role } from '../raft/types.ts'
-export type {
-  ClusterEvent,
-  MemberState,
-  MemberStatus,
-  MembershipChange,
-  MembershipReason,
-  Position,
-  ReplicaStatus,
-  WithheldBecause,
+export {
+  type ClusterEvent,
+  type MemberState,
+  type MemberStatus,
+  type MembershipChange,
+  type MembershipReason,
+  type Position,
+  type ReplicaStatus,
+  roleOf,
+  type TabRole,
+  type WithheldBecause,
 } from '../replica/types.ts'
 export type { Header, LeaseId, Revision, WriteRequest, WriteResponse } from '../store/types.ts'
 export type { HeldCluster } from '../worker/data-protocol.ts'

@@ -90,6 +90,11 @@ export class Desk {
     this.board.subscribe(board => this.#onBoard(board))
   }
 
+  /** Whoever was let in to look is not offered what the cluster would not take. */
+  get readOnly(): boolean {
+    return this.#store.readOnly
+  }
+
   /** The one card whose text is being edited here, wherever on the board it is by now. */
   get editing(): Readable<Editing | null> {
     return this.#editing

@@ -1,6 +1,6 @@
 import { mount } from 'svelte'
 import { readable } from 'svelte/store'
-import { create, type Database, open } from '../client/flotilla.ts'
+import { create, type Database, open, parseInvite } from '../client/flotilla.ts'
 import App from './App.svelte'
 import { keepApp } from './app-version.ts'
 import { boardFiles } from './data/board-data.ts'
@@ -32,7 +32,8 @@ const start = decideStart(location.hash, recall())
 const session = beginSession(start, openDatabase, db => {
   window.flotilla = { db }
   shown = fragmentOf(db.invite)
-  remember(db.invite)
+  // Who may change a board and looks at it the way others do does not want to be asked for the link again.
+  if (db.role === 'editor' || !mayEdit(recall(), db.clusterId)) remember(db.invite)
   history.replaceState(history.state, '', shown)
 })
 
@@ -64,6 +65,15 @@ function onDeleted(): void {
   forget()
   shown = ''
   history.replaceState(history.state, '', location.pathname)
+}
+
+function mayEdit(invite: string | null, board: string): boolean {
+  try {
+    const { clusterId, role } = parseInvite(invite ?? '')
+    return clusterId === board && role === 'editor'
+  } catch {
+    return false
+  }
 }
 
 function visit(fragment: string): void {

@@ -17,6 +17,7 @@ export type Session =
   | {
       readonly kind: 'open'
       readonly invite: string
+      readonly viewerInvite: string
       readonly desk: Desk
       readonly status: Readable<DatabaseStatus>
       /** What that looks like. */
@@ -43,6 +44,7 @@ export function beginSession(start: Start, open: OpenDatabase, onOpen: (db: Data
       const opened = {
         kind: 'open',
         invite: db.invite,
+        viewerInvite: db.viewerInvite,
         desk,
         status: db.statusStore,
         cluster,

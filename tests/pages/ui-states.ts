@@ -23,6 +23,8 @@ type Replica = DatabaseStatus['replica']
 type Member = Replica['members'][number]
 
 const invite = `flotilla1-${'Kx3vQ0b-9TzLwP4n'.repeat(4)}Hs2`
+const viewerInvite = invite.replace('-', 'v-')
+const viewerId = 91 * 2 ** 20
 const [self, second, third, fourth] = [3170094551, 8812045077231, 502377194410, 77120331895]
 const at = (role: Replica['role'], applied: number, term = 4) => ({ role, term, commit: applied, applied })
 
@@ -66,6 +68,24 @@ const three: DatabaseStatus = {
 
 function replica(change: Partial<Replica>, more: Partial<DatabaseStatus> = {}): DatabaseStatus {
   return { ...three, ...more, replica: { ...three.replica, ...change } }
+}
+
+const ownViewer = member(viewerId, at('follower', 1482), { state: 'learner' })
+
+/** A tab that may only look: one editor is reached over the server, one by way of that one. */
+const viewing: DatabaseStatus = {
+  ...three,
+  replica: {
+    ...three.replica,
+    member: viewerId,
+    state: 'learner',
+    members: [...three.replica.members, ownViewer],
+  },
+  links: [linkTo('b', [second], { kind: 'relay', roundTrip: 31 }), linkTo('c', [third], { roundTrip: 4.1 })],
+}
+
+const look = ({ board }: Stage) => {
+  board.readOnly = true
 }
 
 const leaderLost = replica(
@@ -146,7 +166,8 @@ async function open(
   desk.board.subscribe(() => {})
   await act({ board, desk })
   const stores = { status: readable(status), cluster: readable(viewCluster(status)) }
-  return { kind: 'open', invite, desk, ...stores, inspector, data: inventedData, seeding: false }
+  const invites = { invite: board.readOnly ? viewerInvite : invite, viewerInvite }
+  return { kind: 'open', ...invites, desk, ...stores, inspector, data: inventedData, seeding: false }
 }
 
 const failed = (...[code, message]: ConstructorParameters<typeof FlotillaError>): Promise<Session> =>
@@ -169,6 +190,9 @@ const states: Record<string, () => Promise<Session>> = {
   alone: () => open(alone),
   three: () => open(three),
   learners: () => open(learner),
+  'with-viewer': () => open(replica({ members: [...three.replica.members, ownViewer] })),
+  viewer: () => open(viewing, look),
+  'viewer-without-majority': () => open({ ...viewing, replica: { ...viewing.replica, quorum: false } }, look),
   'new-version': () => open(three),
   'leader-lost': () => open(leaderLost),
   'server-away': () => open({ ...three, signaling: 'disconnected' }),

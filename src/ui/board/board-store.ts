@@ -6,6 +6,8 @@ import type { BoardItem, BoardValue, Revision, Snapshot } from './model.ts'
  * client; tests and the gallery give their own.
  */
 export interface BoardStore {
+  /** This tab was let in to look: every `commit` would be refused. */
+  readonly readOnly: boolean
   readonly live: Readable<Snapshot>
   /**
    * All or nothing. Resolves once the transaction is committed, or refused by a guard; then `current` holds what `read`

@@ -22,6 +22,7 @@ const prefix = 'board/'
 export function clientBoard(db: Database): BoardStore {
   const board = db.namespace(prefix, { codec: lenientJson })
   return {
+    readOnly: db.role === 'viewer',
     live: board.live({ prefix: '' }),
     async commit({ guards, writes, read }: BoardTxn) {
       const { succeeded, header, responses } = await board

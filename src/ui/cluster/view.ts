@@ -1,11 +1,11 @@
-import type { DatabaseStatus } from '../../client/flotilla.ts'
+import { type DatabaseStatus, roleOf as tabRoleOf } from '../../client/flotilla.ts'
 import { type Face, faceOf } from './names.ts'
 
 type ReplicaStatus = DatabaseStatus['replica']
 type MemberStatus = ReplicaStatus['members'][number]
 type MemberId = MemberStatus['member']
 
-export type MemberRole = 'leader' | 'follower' | 'candidate' | 'learner' | 'unknown'
+export type MemberRole = 'leader' | 'follower' | 'candidate' | 'learner' | 'viewer' | 'unknown'
 export type MemberLink = 'self' | 'hosted' | 'webrtc' | 'bridged' | 'relay' | 'indirect' | 'none'
 
 export interface MemberView {
@@ -99,6 +99,7 @@ function roleOf(
   leader: MemberId,
 ): MemberRole {
   if (member === leader) return 'leader'
+  if (tabRoleOf(member) === 'viewer') return 'viewer'
   if (state === 'learner') return 'learner'
   if (role === 'candidate' || role === 'preCandidate') return connected ? 'candidate' : 'unknown'
   // Someone who last said "leader" and leads no longer is a follower by all that is known here.

@@ -8,8 +8,8 @@ export interface Headline {
   readonly text: string
 }
 
-/** The one line that says how things stand. */
-export function headlineOf(cluster: ClusterView | null, waitingWrites: number): Headline {
+/** The one line that says how things stand. `waitingWrites` is null for a tab that never writes. */
+export function headlineOf(cluster: ClusterView | null, waitingWrites: number | null): Headline {
   if (!cluster) return { tone: 'busy', text: 'Starting this tab’s member…' }
   const { members, leader, quorum, signaling } = cluster
   switch (quorum) {
@@ -49,7 +49,8 @@ function joining(signaling: ClusterView['signaling']): Headline {
   }
 }
 
-function waiting(writes: number): string {
+function waiting(writes: number | null): string {
+  if (writes === null) return ''
   if (writes === 0) return ' What you write will wait.'
   return writes === 1 ? ' Your write waits.' : ` Your ${number(writes)} writes wait.`
 }
@@ -81,7 +82,7 @@ const linkNames: Readonly<Record<MemberLink, string>> = {
   webrtc: 'WebRTC',
   bridged: 'bridged',
   relay: 'relay',
-  indirect: 'via another',
+  indirect: 'forwarded',
   none: 'no link',
 }
 
@@ -90,6 +91,7 @@ export const roleNames: Readonly<Record<MemberRole, string>> = {
   follower: 'Follower',
   candidate: 'Candidate',
   learner: 'Learner',
+  viewer: 'Viewer',
   unknown: 'Not heard yet',
 }
 
@@ -99,7 +101,7 @@ export const linkHints: Readonly<Record<MemberLink, string>> = {
   webrtc: 'Direct WebRTC data channel, straight into the worker',
   bridged: 'WebRTC data channel, passed on by the page because this browser cannot transfer it',
   relay: 'Sealed frames over the signaling server',
-  indirect: 'Reached through a third member',
+  indirect: 'Frames are passed on by a third member that both reach',
   none: 'No connection from this tab',
 }
 

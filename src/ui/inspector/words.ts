@@ -109,6 +109,7 @@ export const pastRoleNames: Readonly<Record<PastRole, string>> = {
   follower: 'follower',
   candidate: 'candidate',
   learner: 'learner',
+  viewer: 'viewer',
   unknown: 'not heard yet',
   away: 'out of reach',
   asleep: 'asleep',

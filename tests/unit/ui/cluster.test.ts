@@ -82,7 +82,7 @@ describe('members', () => {
     const members = [1, 2, 3, 4, 5].map(id => member(id, null, { connected: id !== 5 }))
     const views = rows(status({ members }, { adopted: [4] }))
     expect(views.map(({ link }) => link)).toEqual(['self', 'webrtc', 'indirect', 'hosted', 'none'])
-    expect(views.map(linkWords)).toEqual(['local', 'WebRTC 0.4 ms', 'via another', 'hosted here', 'no link'])
+    expect(views.map(linkWords)).toEqual(['local', 'WebRTC 0.4 ms', 'forwarded', 'hosted here', 'no link'])
   })
 
   test('a link that is only opening is none', () => {

@@ -7,6 +7,7 @@ import { type BoardItem, buildBoard, type Snapshot } from '../../../src/ui/board
  * `release()`; `failure` makes them fail.
  */
 export class MemoryBoard implements BoardStore {
+  readOnly = false
   readonly live: Writable<Snapshot> = writable({ revision: 1, items: [] })
   readonly unanswered: Writable<readonly Unanswered[]> = writable([])
   readonly #settled: Writable<readonly Settled[]> = writable([])
