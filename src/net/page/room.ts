@@ -4,7 +4,7 @@ import { type Acquaintance, othersMax, type PeerSignal } from './peer-signal.ts'
 import type { Seal } from './seal.ts'
 
 /** Of those who were there before us, so many are greeted: in a large room nobody has to know everybody. */
-export const greetMax = 1_024
+export const greetMax = 8
 /** While somebody who is wanted is not found, so often `greetMax` more are greeted. */
 const seekIntervalMs = 1_000
 /** As many as a room of the server has, on each of two carriers. */
@@ -159,9 +159,12 @@ export class Room {
     }
   }
 
-  /** Takes note of who spoke from where. False if there is no more room for it. */
+  /** Takes note of who spoke from where. False if there is no more room for it, or it has another name there. */
   #knows(hall: Hall, address: string, peer: string, role: PeerRole, signal: PeerSignal): boolean {
     const { events } = this.#options
+    const named = hall.names.get(address) ?? peer
+    // Or one viewer could be a whole room of made up peers.
+    if (named !== peer) return false
     hall.strangers.delete(address)
     hall.hearsay.delete(peer)
     const known = this.#peers.get(peer)
