@@ -4,7 +4,7 @@ import { type Acquaintance, othersMax, type PeerSignal } from './peer-signal.ts'
 import type { Seal } from './seal.ts'
 
 /** Of those who were there before us, so many are greeted: in a large room nobody has to know everybody. */
-export const greetMax = 8
+export const greetMax = 1_024
 /** While somebody who is wanted is not found, so often `greetMax` more are greeted. */
 const seekIntervalMs = 1_000
 /** As many as a room of the server has, on each of two carriers. */
@@ -47,6 +47,8 @@ interface Hall {
   /** Where somebody is said to be, by name. */
   readonly hearsay: Map<string, string>
   greeted: number
+  /** So many more are to be greeted, as others turned us away. */
+  owed: number
 }
 
 interface Known {
@@ -81,7 +83,7 @@ export class Room {
       if (hall === null) early.push(event)
       else this.#heard(hall, event)
     })
-    hall = { carrier, names: new Map(), strangers: new Set(), hearsay: new Map(), greeted: 0 }
+    hall = { carrier, names: new Map(), strangers: new Set(), hearsay: new Map(), greeted: 0, owed: 0 }
     this.#halls.push(hall)
     for (const event of early) this.#heard(hall, event)
     return carrier
@@ -151,7 +153,9 @@ export class Room {
       case 'full':
         this.#remember(hall, signal.others)
         // Whom we ask instead need not be wanted: who is new knows of nobody to want.
-        for (const { address } of signal.others) if (hall.greeted < 2 * greetMax) this.#greetStranger(hall, address)
+        for (const { address } of signal.others) if (!hall.names.has(address)) hall.strangers.add(address)
+        hall.owed = greetMax
+        this.#lookOn(0)
         this.#options.events.onSignal(peer, role, signal)
         break
       default:
@@ -266,10 +270,11 @@ export class Room {
           greetings--
           this.#greetStranger(hall, address, peer)
         }
-        if (missing.length === 0 && hall.names.size >= greetMax) continue
         for (const address of hall.strangers) {
-          if (greetings === 0) break
+          const enough = missing.length === 0 && hall.names.size >= greetMax && hall.owed === 0
+          if (greetings === 0 || enough) break
           greetings--
+          hall.owed = Math.max(0, hall.owed - 1)
           this.#greetStranger(hall, address)
         }
       }
