@@ -215,6 +215,13 @@ export function encodePeerMessage(from: MemberId, to: MemberId, message: PeerMes
   }
 }
 
+/** Of an encoded peer message: a follower or learner says that it has something, or is there. A refusal is none. */
+export function isAcknowledgement(bytes: Uint8Array): boolean {
+  if (bytes.length < headerBytes + raftFixedBytes || bytes[1] !== RAFT || bytes[headerBytes + 1] !== 0) return false
+  const type = messageTypes[bytes[headerBytes] ?? 0]
+  return type === 'MsgAppResp' || type === 'MsgHeartbeatResp'
+}
+
 function writeSnapshotChunk(writer: ByteWriter, chunk: SnapshotChunk): void {
   if (chunk.data.length > snapshotChunkBytesMax) throw new RangeError(`${chunk.data.length} bytes of a snapshot`)
   writer.integer(chunk.term)

@@ -314,7 +314,10 @@ export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'r
         return
       case 'statusChanged':
         if (this.#phase.phase === 'open') {
-          if (member === this.#phase.primary) page.quorum = member.replica.hasQuorum
+          if (member === this.#phase.primary) {
+            page.quorum = member.replica.hasQuorum
+            this.#links.setConfiguration(member.replica.configuration)
+          }
           this.#phase.orphans.follow()
         }
         this.#status.due()

@@ -3,6 +3,7 @@ import type { PeerMessage } from '../../replica/types.ts'
 import type { LinkKind, LinkStatus } from '../../worker/protocol.ts'
 import { decodeLinkFrame, encodeLinkFrame, encodePeerMessage, type LinkFrame } from '../codec.ts'
 import type { FromLinks, LinkId, PeerRole, ToLinks } from '../links-protocol.ts'
+import type { PeerRecord, RoutedFrame } from '../routed.ts'
 import { bridgedChannel, type Channel, type ChannelEvents, closedChannel, transferredChannel } from './channel.ts'
 import { appendClass, Lane, type LaneClass, lowMarkBytes, snapshotClass, urgentClass, windowBytesMax } from './lane.ts'
 import { type Precedence, precedenceOf } from './precedence.ts'
@@ -21,6 +22,9 @@ const roundTripAgeMsMax = 10_000
 /** A peer whose frames make no sense this often is given up. */
 export const badFramesMax = 16
 
+/** What is kept of a peer that speaks before this end is ready to hear; it is, as soon as the page has said who that is. */
+const earlyFramesMax = 256
+
 export type DownReason = Extract<FromLinks, { type: 'down' }>['reason']
 
 type State =
@@ -38,6 +42,9 @@ export interface LinkEvents {
   onMembers(): void
   onRoundTrip(): void
   onMessage(from: MemberId, to: MemberId, message: PeerMessage): void
+  /** False if it makes no sense here. */
+  onRouted(frame: RoutedFrame): boolean
+  onTopology(records: readonly PeerRecord[]): void
   onBadFrame(): void
   /** Once; not after `end` or `bye`. */
   onDown(reason: DownReason): void
@@ -84,6 +91,8 @@ export class Link {
   #heardAt: number | null = null
   /** When the raft channel was last given something to carry. */
   #spokeAt = 0
+  /** What came before the link was up. */
+  #early: Extract<LinkFrame, { kind: 'routed' | 'topology' }>[] = []
   #badFrames = 0
   #ping = { nonce: 0, sentAt: 0 }
   #roundTrip: number | null = null
@@ -175,13 +184,6 @@ export class Link {
     if (this.#heardAt !== null) this.#hello()
   }
 
-  /** Others speak for these members by now, if this peer ever did. */
-  disown(members: readonly MemberId[]): void {
-    if (this.#state.phase !== 'up') return
-    const own = this.#state.members.filter(member => !members.includes(member))
-    this.#state = { phase: 'up', members: own }
-  }
-
   /** The owner's steady pulse: notices silence, and breaks its own. An answer is one word, too, so of two quiet ends one pings. */
   pulse(): void {
     if (this.#heardAt === null) return
@@ -231,6 +233,7 @@ export class Link {
     this.#state = { phase: 'up', members: this.#state.members }
     this.#traffic.cameUp()
     this.#events.onUp()
+    for (const frame of this.#early.splice(0)) if (this.up) this.#passOn(frame)
   }
 
   #received(lane: LaneName, bytes: Uint8Array): void {
@@ -261,7 +264,23 @@ export class Link {
         // What is heard before it is known from whom is lost.
         if (this.#role !== null) this.#events.onMessage(frame.from, frame.to, frame.message)
         break
+      case 'routed':
+      case 'topology':
+        if (this.up) this.#passOn(frame)
+        else this.#keepForLater(frame)
+        break
     }
+  }
+
+  #passOn(frame: Extract<LinkFrame, { kind: 'routed' | 'topology' }>): void {
+    if (frame.kind === 'topology') this.#events.onTopology(frame.records)
+    else if (!this.#events.onRouted(frame)) this.#bad()
+  }
+
+  /** The other end may be up before this one, and says what it knows once. */
+  #keepForLater(frame: Extract<LinkFrame, { kind: 'routed' | 'topology' }>): void {
+    if (this.#early.length >= earlyFramesMax) this.#down('protocol')
+    else this.#early.push(frame)
   }
 
   #heardHello(protocol: number, peer: string, members: readonly MemberId[]): void {

@@ -1,0 +1,320 @@
+import { describe, expect, test } from 'vitest'
+import { decodeLinkFrame, encodePeerMessage } from '../../../src/net/codec.ts'
+import { hopsMax } from '../../../src/net/routed.ts'
+import { EMPTY_BYTES, type Entry, type MemberId, type Message } from '../../../src/raft/types.ts'
+import type { PeerMessage } from '../../../src/replica/types.ts'
+import { nameOf, VirtualMesh } from './virtual-mesh.ts'
+
+const entry: Entry = { term: 1, index: 5, type: 'normal', data: new Uint8Array(200) }
+
+function raft(fields: Partial<Message>): PeerMessage {
+  const message: Message = {
+    type: 'MsgApp',
+    to: 0,
+    from: 0,
+    term: 1,
+    logTerm: 1,
+    index: 4,
+    entries: [],
+    commit: 4,
+    vote: 0,
+    snapshot: null,
+    reject: false,
+    rejectHint: 0,
+    context: EMPTY_BYTES,
+    responses: [],
+    ...fields,
+  }
+  return { kind: 'raft', message }
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: to - from + 1 }, (_, at) => from + at)
+}
+
+/** 1 is linked to 2, 2 to 3, and so on. */
+function chain(length: number, voters: readonly MemberId[] = []): VirtualMesh {
+  const mesh = new VirtualMesh(range(1, length), voters)
+  for (const member of range(1, length - 1)) mesh.link(member, member + 1)
+  mesh.settle()
+  return mesh
+}
+
+function reachOf(mesh: VirtualMesh, member: MemberId): MemberId[] {
+  return [...mesh.tab(member).topology.reach.keys()].sort((a, b) => a - b)
+}
+
+describe('ways', () => {
+  test('lead to everyone who is linked to someone, over as few hops as possible', () => {
+    const mesh = chain(6)
+    expect(reachOf(mesh, 1)).toEqual([2, 3, 4, 5, 6])
+    expect(mesh.tab(1).topology.wayTo(6)).toEqual({ via: nameOf(2), hops: 5 })
+    mesh.link(1, 5)
+    mesh.settle()
+    expect(mesh.tab(1).topology.wayTo(6)).toEqual({ via: nameOf(5), hops: 2 })
+    expect(mesh.tab(2).topology.wayTo(6)).toEqual({ via: nameOf(1), hops: 3 })
+  })
+
+  test('go round a link that was lost, and end where there is none left', () => {
+    const mesh = new VirtualMesh([1, 2, 3])
+    mesh.link(1, 2)
+    mesh.link(2, 3)
+    mesh.link(1, 3)
+    mesh.settle()
+    mesh.cut(1, 2)
+    mesh.settle()
+    expect(mesh.tab(1).topology.wayTo(2)).toEqual({ via: nameOf(3), hops: 2 })
+    mesh.cut(2, 3)
+    mesh.settle()
+    expect(reachOf(mesh, 1)).toEqual([3])
+    expect(reachOf(mesh, 2)).toEqual([])
+  })
+
+  test('two halves that were apart know each other whole again after one link', () => {
+    const mesh = chain(8)
+    mesh.cut(4, 5)
+    mesh.settle()
+    expect(reachOf(mesh, 1)).toEqual([2, 3, 4])
+    mesh.link(2, 7)
+    mesh.settle()
+    for (const member of range(1, 8))
+      expect(reachOf(mesh, member)).toEqual(range(1, 8).filter(other => other !== member))
+  })
+
+  test('never lead through a viewer, but to it', () => {
+    const mesh = new VirtualMesh([1, 2, 3])
+    mesh.link(1, 2, [2])
+    mesh.link(2, 3, [2])
+    mesh.settle()
+    expect(reachOf(mesh, 1)).toEqual([2])
+    expect(mesh.tab(1).topology.isViewer(nameOf(2))).toBe(true)
+  })
+
+  test('a tab that said bye is out of reach at once, whatever comes late', () => {
+    const mesh = chain(3)
+    const stale = mesh.tab(3).topology.ownRecord
+    mesh.cut(2, 3)
+    mesh.tab(2).topology.depart(nameOf(3))
+    mesh.tab(1).topology.depart(nameOf(3))
+    expect(reachOf(mesh, 1)).toEqual([2])
+    expect(mesh.tab(1).topology.learn({ ...stale, sequence: stale.sequence + 1 })).toBe(false)
+  })
+
+  test('a member that moved is where it was claimed last, though the first claim is repeated', () => {
+    const mesh = chain(4)
+    mesh.tab(3).topology.host([3, 4])
+    mesh.tab(3).flood.pour()
+    mesh.settle()
+    const { ownRecord } = mesh.tab(4).topology
+    mesh.tab(1).topology.learn({ ...ownRecord, sequence: ownRecord.sequence + 1 })
+    expect(mesh.tab(1).topology.homeOf(4)).toBe(nameOf(3))
+  })
+})
+
+describe('messages', () => {
+  test('reach a member over others as they were sent, each once and in order', () => {
+    const mesh = chain(5)
+    const sent = range(1, 20).map(index => raft({ from: 1, to: 5, index, entries: [entry] }))
+    for (const message of sent) expect(mesh.tab(1).router.send(1, 5, message)).toBe(true)
+    mesh.tab(1).router.flush()
+    mesh.settle()
+    expect(mesh.tab(5).heard).toEqual(sent.map(message => ({ from: 1, to: 5, message, viewer: false })))
+    for (const member of [2, 3, 4]) expect(mesh.tab(member).heard).toEqual([])
+  })
+
+  test('a request passed on for somebody else keeps the name of who asked', () => {
+    const mesh = chain(3)
+    const message = raft({ type: 'MsgReadIndex', from: 7, to: 3, context: new Uint8Array(8) })
+    mesh.tab(1).router.send(1, 3, message)
+    mesh.tab(1).router.flush()
+    mesh.settle()
+    expect(mesh.tab(3).heard).toEqual([{ from: 1, to: 3, message, viewer: false }])
+  })
+
+  test('to a linked member are plain, and to nobody are counted', () => {
+    const mesh = chain(2)
+    const { router } = mesh.tab(1)
+    const message = raft({ from: 1, to: 2 })
+    router.send(1, 2, message)
+    const before = mesh.tab(1).sentBytes
+    router.flush()
+    expect(mesh.tab(1).sentBytes - before).toBe(encodePeerMessage(1, 2, message).length)
+    expect(router.send(1, 99, message)).toBe(false)
+    expect(router.counters.unreachable).toBe(1)
+  })
+
+  test('alike but for the address leave once for each link, and reach all', () => {
+    const mesh = new VirtualMesh(range(1, 30))
+    for (const member of range(3, 15)) mesh.link(2, member)
+    for (const member of range(16, 30)) mesh.link(3, member)
+    mesh.link(1, 2)
+    mesh.settle()
+    const { sentFrames } = mesh.tab(1)
+    for (const to of range(2, 30)) mesh.tab(1).router.send(1, to, raft({ from: 1, to, entries: [entry] }))
+    mesh.tab(1).router.flush()
+    expect(mesh.tab(1).sentFrames - sentFrames).toBe(1)
+    mesh.settle()
+    for (const to of range(2, 30)) {
+      const message = raft({ from: 1, to, entries: [entry] })
+      expect(mesh.tab(to).heard).toEqual([{ from: 1, to, message, viewer: false }])
+    }
+    // 27 others, and then one frame more: the ways part at 2 and at 3.
+    expect(mesh.tab(2).sentFrames).toBeGreaterThan(12)
+  })
+
+  test('a list of addresses is said once: the second time it costs next to nothing', () => {
+    const mesh = new VirtualMesh(range(1, 100))
+    for (const member of range(3, 100)) mesh.link(2, member)
+    mesh.link(1, 2)
+    mesh.settle()
+    const bytesOf = (index: number) => {
+      const before = mesh.tab(1).sentBytes
+      for (const to of range(2, 100)) mesh.tab(1).router.send(1, to, raft({ from: 1, to, index }))
+      mesh.tab(1).router.flush()
+      mesh.settle()
+      return mesh.tab(1).sentBytes - before
+    }
+    expect(bytesOf(5)).toBeGreaterThan(99 * 8)
+    expect(bytesOf(6)).toBeLessThan(200)
+    for (const to of range(2, 100)) expect(mesh.tab(to).heard).toHaveLength(2)
+  })
+
+  test('a link that comes anew starts with nothing remembered', () => {
+    const mesh = new VirtualMesh([1, 2, 3, 4])
+    for (const [a, b] of [
+      [1, 2],
+      [2, 3],
+      [2, 4],
+    ] as const) {
+      mesh.link(a, b)
+    }
+    mesh.settle()
+    const say = (index: number) => {
+      for (const to of [3, 4]) mesh.tab(1).router.send(1, to, raft({ from: 1, to, index }))
+      mesh.tab(1).router.flush()
+      mesh.settle()
+    }
+    say(1)
+    mesh.cut(1, 2)
+    mesh.settle()
+    mesh.link(1, 2)
+    mesh.settle()
+    say(2)
+    expect(mesh.tab(3).heard).toHaveLength(2)
+  })
+
+  test('to one member keep their order, however alike others are', () => {
+    const mesh = new VirtualMesh([1, 2, 3, 4])
+    mesh.link(1, 2)
+    mesh.link(2, 3)
+    mesh.link(2, 4)
+    mesh.settle()
+    const beat = (to: number) => raft({ type: 'MsgHeartbeat', from: 1, to })
+    const vote = (to: number) => raft({ type: 'MsgVote', from: 1, to })
+    const { router } = mesh.tab(1)
+    for (const message of [beat(3), vote(3)]) router.send(1, 3, message)
+    for (const message of [vote(4), beat(4)]) router.send(1, 4, message)
+    router.flush()
+    mesh.settle()
+    expect(mesh.tab(3).heard.map(({ message }) => message)).toEqual([beat(3), vote(3)])
+    expect(mesh.tab(4).heard.map(({ message }) => message)).toEqual([vote(4), beat(4)])
+  })
+
+  test('acknowledgements of members without a vote that say the same are one where they meet', () => {
+    const members = range(1, 42)
+    const mesh = new VirtualMesh(members, [1, 2])
+    mesh.link(1, 2)
+    for (const member of range(3, 42)) mesh.link(2, member)
+    mesh.settle()
+    const before = mesh.tab(2).sentFrames
+    for (const member of range(3, 42)) {
+      mesh.tab(member).router.send(member, 1, raft({ type: 'MsgAppResp', from: member, to: 1, index: 9 }))
+      mesh.tab(member).router.flush()
+    }
+    mesh.settle()
+    expect(mesh.tab(2).sentFrames - before).toBe(1)
+    expect(mesh.tab(1).heard.map(({ from }) => from)).toEqual(range(3, 42))
+    expect(mesh.tab(1).heard[5]?.message).toEqual(raft({ type: 'MsgAppResp', from: 8, to: 1, index: 9 }))
+  })
+
+  test('what a voter acknowledges is passed on at once, and so is a refusal', () => {
+    const mesh = new VirtualMesh([1, 2, 3, 4], [1, 2, 3])
+    for (const member of [1, 3, 4]) mesh.link(2, member)
+    mesh.settle()
+    mesh.tab(3).router.send(3, 1, raft({ type: 'MsgAppResp', from: 3, to: 1 }))
+    mesh.tab(4).router.send(4, 1, raft({ type: 'MsgAppResp', from: 4, to: 1, reject: true }))
+    for (const member of [3, 4]) mesh.tab(member).router.flush()
+    mesh.settle()
+    expect(mesh.tab(1).heard).toHaveLength(2)
+    expect(mesh.tab(2).hasHeld).toBe(false)
+  })
+})
+
+describe('what is not passed on', () => {
+  function received(mesh: VirtualMesh, at: MemberId, from: MemberId, origin: MemberId, to: MemberId, hops = hopsMax) {
+    return mesh.tab(at).router.receive(nameOf(from), {
+      kind: 'routed',
+      hops,
+      viewer: false,
+      precedence: 'urgent',
+      origins: { kind: 'one', member: origin },
+      destinations: { kind: 'one', member: to },
+      inner: encodePeerMessage(0, 0, { kind: 'join', member: origin }),
+    })
+  }
+
+  test('a viewer speaks for itself alone, and as a viewer', () => {
+    const mesh = new VirtualMesh([1, 2, 3])
+    mesh.link(1, 2)
+    mesh.link(2, 3, [3])
+    mesh.settle()
+    expect(received(mesh, 2, 3, 1, 2)).toBe(true)
+    expect(mesh.tab(2).heard).toEqual([])
+    expect(mesh.tab(2).router.counters.refused).toBe(1)
+    received(mesh, 2, 3, 3, 1)
+    mesh.settle()
+    expect(mesh.tab(1).heard).toMatchObject([{ from: 3, viewer: true }])
+  })
+
+  test('a viewer cannot tell of others, nor take a member from an editor', () => {
+    const mesh = new VirtualMesh([1, 2, 3])
+    mesh.link(1, 2)
+    mesh.link(2, 3, [3])
+    mesh.settle()
+    const own = mesh.tab(3).topology.ownRecord
+    const lie = { ...own, sequence: own.sequence + 1, members: [3, 1, 2] }
+    mesh.tab(2).flood.receive(nameOf(3), [lie, { ...lie, peer: nameOf(9) }])
+    mesh.settle()
+    expect(mesh.tab(1).topology.ways.has(nameOf(9))).toBe(false)
+    expect(mesh.tab(2).topology.homeOf(1)).toBe(nameOf(1))
+    expect(mesh.tab(1).topology.homeOf(2)).toBe(nameOf(2))
+  })
+
+  test('what has gone too far, and what would go back', () => {
+    const mesh = chain(4)
+    received(mesh, 2, 1, 1, 4, 0)
+    received(mesh, 2, 3, 3, 4)
+    mesh.settle()
+    expect(mesh.tab(4).heard).toEqual([])
+    const { counters, forwarded } = mesh.tab(2).router
+    expect({ ...counters, forwarded }).toMatchObject({ misdirected: 1, unreachable: 1, forwarded: 0 })
+  })
+
+  test('a number for a set that was never given is no sense, an inside that is none is dropped', () => {
+    const mesh = chain(2)
+    const { router } = mesh.tab(2)
+    const frame = {
+      kind: 'routed',
+      hops: 1,
+      viewer: false,
+      precedence: 'urgent',
+      origins: { kind: 'one', member: 1 },
+      destinations: { kind: 'known', slot: 3 },
+      inner: Uint8Array.of(1, 2, 3),
+    } as const
+    expect(router.receive(nameOf(1), frame)).toBe(false)
+    expect(router.receive(nameOf(1), { ...frame, destinations: { kind: 'one', member: 2 } })).toBe(true)
+    expect(router.counters.refused).toBe(1)
+    expect(decodeLinkFrame(frame.inner).ok).toBe(false)
+  })
+})
