@@ -8,6 +8,7 @@ export type ToLinksWorker =
   /** A number to another tab's member: small enough to be told apart from any other, and a real peer message. */
   | { readonly kind: 'say'; readonly to: MemberId; readonly word: number }
   | { readonly kind: 'sendSnapshot'; readonly to: MemberId; readonly bytes: number }
+  | { readonly kind: 'lookAtLinks' }
   | { readonly kind: 'block'; readonly ms: number }
   | { readonly kind: 'bye' }
 
@@ -18,7 +19,7 @@ export interface FromLinksWorker {
     | { readonly kind: 'up'; readonly member: MemberId }
     | { readonly kind: 'down'; readonly member: MemberId }
     | { readonly kind: 'told'; readonly message: FromLinks }
-    | { readonly kind: 'links'; readonly links: readonly LinkStatus[] }
+    | { readonly kind: 'links' | 'lookedAt'; readonly links: readonly LinkStatus[] }
     | { readonly kind: 'heard'; readonly from: MemberId; readonly word: number }
     | { readonly kind: 'sending'; readonly bytes: number }
     | { readonly kind: 'snapshot'; readonly from: MemberId; readonly bytes: number; readonly intact: boolean }

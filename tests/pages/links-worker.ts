@@ -63,6 +63,9 @@ addEventListener('message', (event: MessageEvent<ToLinksWorker>) => {
       links?.flush()
       break
     }
+    case 'lookAtLinks':
+      say({ kind: 'lookedAt', links: links?.status() ?? [] })
+      break
     case 'block': {
       const until = performance.now() + command.ms
       while (performance.now() < until);
