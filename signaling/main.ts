@@ -31,13 +31,14 @@ function fail(line: string): never {
   process.exit(1)
 }
 
-function explain(error: unknown, { host, port }: { host: string; port: number }): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+function explain(error: unknown, { host, port: mainPort, metricsPort }: ServerOptions): string {
+  const { code, port = mainPort } = error as { code?: unknown; port?: number }
+  const flag = port === metricsPort && port !== mainPort ? '--metrics-port' : '--port'
   switch (code) {
     case 'EADDRINUSE':
-      return `Port ${port} is taken: stop what uses it, or choose another with --port ${port + 1}.`
+      return `Port ${port} is taken: stop what uses it, or choose another with ${flag} ${port + 1}.`
     case 'EACCES':
-      return `Not allowed to listen on port ${port}: choose one above 1023 with --port 8080.`
+      return `Not allowed to listen on port ${port}: choose one above 1023 with ${flag} 8080.`
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
       return `${host} is not an address of this machine: choose another with --host, for example 127.0.0.1.`

@@ -159,6 +159,9 @@ test('a taken port gets one line with the reason and what to do', async () => {
   const { output, exited } = run(['--port', String(port), '--host', '127.0.0.1'])
   expect(await exited).toBe(1)
   expect(output()).toBe(`Port ${port} is taken: stop what uses it, or choose another with --port ${port + 1}.\n`)
+  const metrics = run(['--port', '0', '--host', '127.0.0.1', '--metrics-port', String(port)])
+  expect(await metrics.exited).toBe(1)
+  expect(metrics.output()).toContain(`choose another with --metrics-port ${port + 1}.`)
   holder.close()
 })
 
