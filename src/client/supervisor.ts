@@ -127,7 +127,7 @@ export class Supervisor {
     const { connection, clusterId, role, memory, membership, onHost } = this.#options
     const host = this.#start(message => {
       if (host === this.#host) this.#receive(message)
-    })
+    }, role)
     this.#host = host
     const opened = await Promise.race([host.control.open({ ...opening, clusterId, role, membership }), host.ended])
     if (!opened.ok) throw new FlotillaError(opened.code, opened.message)

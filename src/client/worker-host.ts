@@ -1,5 +1,6 @@
 import * as Comlink from 'comlink'
 import { newPeerName } from '../net/page/peer-name.ts'
+import type { TabRole } from '../replica/types.ts'
 import type { FromHost, HostControl, HostPorts, ToHost } from '../worker/protocol.ts'
 import { FlotillaError } from './errors.ts'
 
@@ -20,13 +21,16 @@ export interface WorkerHost {
   terminate(): void
 }
 
-/** `receive` is given what the worker says about its member. */
-export function startWorker(receive: (message: Exclude<FromHost, { type: 'alive' }>) => void): WorkerHost {
+/** `receive` is given what the worker says about its member; `role` is that of the invite, if others are to hear of it. */
+export function startWorker(
+  receive: (message: Exclude<FromHost, { type: 'alive' }>) => void,
+  role: TabRole = 'editor',
+): WorkerHost {
   const control = new MessageChannel()
   const data = new MessageChannel()
   const links = new MessageChannel()
   const memory = globalThis.crossOriginIsolated ? new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) : null
-  const peer = newPeerName()
+  const peer = newPeerName(role)
   const life = `flotilla/worker/${peer}`
   const worker = createWorker()
   const terminated = new AbortController()

@@ -1,6 +1,7 @@
 import type { PeerRole } from '../links-protocol.ts'
 import { fromBase64Url, toBase64Url } from './base64.ts'
 import type { SealKeys } from './keys.ts'
+import { roleOfName } from './peer-name.ts'
 import { isCount, isText, type PeerSignal, peerNameCharsMax, readPeerSignal } from './peer-signal.ts'
 import { type RelayEnd, RelayKeyExchange, type RelayKeys } from './relay-keys.ts'
 import { ReplayGuard } from './replay.ts'
@@ -19,18 +20,14 @@ export interface Opened {
   readonly from: string
   /** Our own name; null: said to nobody by name. Only a greeting is, and it may be an old one. */
   readonly to: string | null
-  /**
-   * What the sender is. Proven, if we are an editor: a viewer's can neither be taken for an editor's nor the other way round, and one
-   * name has one role, except that a viewer may have used an editor's name until the editor was heard. A viewer's page cannot check and
-   * takes the sender's word for it.
-   */
+  /** What the sender is, as its name says, too. Proven, if we are an editor; a viewer's page cannot check and takes its word for it. */
   readonly role: PeerRole
   readonly signal: PeerSignal
 }
 
 /** Envelopes that were not opened, by why. */
 export interface SealRefusals {
-  /** Sealed by nobody with an invite, or by a viewer that gives itself out for an editor; or none at all. */
+  /** Sealed by nobody with an invite, or by a viewer in an editor's name; or none at all. */
   readonly forged: number
   /** Here before, or our own. */
   readonly replayed: number
@@ -68,7 +65,7 @@ export class Seal {
   readonly #keys: SealKeys
   readonly #peer: string
   readonly #relay = new RelayKeyExchange()
-  /** Apart, so that no viewer can use up an editor's numbers or room. */
+  /** Apart, so that viewers cannot make us forget editors. */
   readonly #heard: Readonly<Record<PeerRole, ReplayGuard>> = { editor: new ReplayGuard(), viewer: new ReplayGuard() }
   readonly #refusals = { forged: 0, replayed: 0, misaddressed: 0, flooded: 0 }
   #sealed: Promise<unknown> = Promise.resolve()
@@ -80,9 +77,11 @@ export class Seal {
     this.#peer = peer
   }
 
-  /** For the life of the page under this name. */
+  /** For the life of the page under this name, which is one of its role (`newPeerName`). */
   static create(keys: SealKeys, peer: string): Seal {
-    return new Seal(keys, peer)
+    const seal = new Seal(keys, peer)
+    if (roleOfName(peer) !== seal.role) throw new Error(`no name for one who is ${seal.role}: ${peer}`)
+    return seal
   }
 
   get role(): PeerRole {
@@ -181,8 +180,7 @@ export class Seal {
   #admit({ from, at, to, sequence, role, signal }: Letter, cameFrom: string): Opened | null {
     if (from === this.#peer) return this.#refuse('replayed')
     if (at !== cameFrom || (to !== null && to !== this.#peer)) return this.#refuse('misaddressed')
-    if (to === null && signal.kind !== 'greet') return this.#refuse('forged')
-    if (role === 'viewer' && this.#heard.editor.knows(from)) return this.#refuse('forged')
+    if (roleOfName(from) !== role || (to === null && signal.kind !== 'greet')) return this.#refuse('forged')
     const heard = this.#heard[role]
     // A greeting to nobody may be from before our life: that its sender is there would be saying too much.
     if ((to !== null || heard.knows(from)) && !heard.admit(from, sequence)) return this.#refuse('replayed')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { Backoff } from '../../../src/net/page/backoff.ts'
-import { newPeerName } from '../../../src/net/page/peer-name.ts'
+import { newPeerName, roleOfName } from '../../../src/net/page/peer-name.ts'
 import { type PeerSignal, readPeerSignal } from '../../../src/net/page/peer-signal.ts'
 
 test('the waits of a backoff double up to the bound, each shortened by at most half, and start over after a success', () => {
@@ -14,12 +14,22 @@ test('the waits of a backoff double up to the bound, each shortened by at most h
   expect(backoff.next()).toBeLessThanOrEqual(100)
 })
 
-test('peer names are alike in form, never the same, and the newer page sorts first', () => {
-  const [older, newer, twin] = [newPeerName(1_000_000), newPeerName(1_000_001), newPeerName(1_000_001)]
-  expect(newer < older).toBe(true)
-  expect(newer).not.toBe(twin)
-  for (const name of [older, newer, newPeerName()]) expect(name).toMatch(/^[0-9a-f]{32}$/)
-})
+test.each(['editor', 'viewer'] as const)(
+  'names of an %s are alike in form, never the same, and the newer page sorts first',
+  role => {
+    const [older, newer, twin] = [
+      newPeerName(role, 1_000_000),
+      newPeerName(role, 1_000_001),
+      newPeerName(role, 1_000_001),
+    ]
+    expect(newer < older).toBe(true)
+    expect(newer).not.toBe(twin)
+    for (const name of [older, newer, newPeerName(role)]) {
+      expect(name).toMatch(/^[0-9a-f]{32}(-viewer)?$/)
+      expect(roleOfName(name)).toBe(role)
+    }
+  },
+)
 
 test('what peers say through the server is read back as it was said', () => {
   const signals: PeerSignal[] = [

@@ -74,16 +74,21 @@ function bodyOf(text: string): Uint8Array<ArrayBuffer> {
 
 describe('between those with an invite', () => {
   test('what one seals the other opens, and editors know who is an editor', async () => {
-    const [a, b, v] = [tab(editors, 'a'), tab(editors, 'b'), tab(viewers, 'v')]
+    const [a, b, v] = [tab(editors, 'a'), tab(editors, 'b'), tab(viewers, 'v-viewer')]
     expect(await b.open(await a.seal('b', offer))).toEqual({ from: 'a', to: 'b', role: 'editor', signal: offer })
-    expect(await b.open(await v.seal('b', offer))).toEqual({ from: 'v', to: 'b', role: 'viewer', signal: offer })
-    expect(await v.open(await a.seal('v', offer))).toEqual({ from: 'a', to: 'v', role: 'editor', signal: offer })
+    expect(await b.open(await v.seal('b', offer))).toEqual({ from: 'v-viewer', to: 'b', role: 'viewer', signal: offer })
+    expect(await v.open(await a.seal('v-viewer', offer))).toEqual({
+      from: 'a',
+      to: 'v-viewer',
+      role: 'editor',
+      signal: offer,
+    })
     expect(b.refusals).toEqual({ forged: 0, replayed: 0, misaddressed: 0, flooded: 0 })
   })
 
   test('everybody opens a greeting to nobody by name', async () => {
     const payload = await tab(editors, 'a').seal(null, greeting)
-    for (const seal of [tab(editors, 'b'), tab(viewers, 'v')]) {
+    for (const seal of [tab(editors, 'b'), tab(viewers, 'v-viewer')]) {
       expect(await seal.open(payload)).toEqual({ from: 'a', to: null, role: 'editor', signal: greeting })
     }
   })
@@ -244,7 +249,7 @@ describe('a viewer', () => {
     const text = new TextDecoder().decode(sealed.body)
     for (const [old, other] of [
       ['"to":"c"', '"to":"b"'],
-      ['"from":"a"', '"from":"v"'],
+      ['"from":"a"', '"from":"w"'],
       ['00:11', '00:12'],
     ] as const) {
       expect(text).toContain(old)
@@ -262,35 +267,37 @@ describe('a viewer', () => {
     expect(await b.open(payload)).toBeNull()
   })
 
-  test('under the name of an editor is refused, and cannot use up its numbers beforehand', async () => {
+  test("is not heard under an editor's name, nor an editor under a viewer's", async () => {
     const [a, b] = [tab(editors, 'a'), tab(editors, 'b')]
-    const letter = { from: 'a', at: here, to: 'b', sequence: Number.MAX_SAFE_INTEGER, signal: offer }
-    expect(await b.open(await viewersEnvelope(letter))).toMatchObject({ from: 'a', role: 'viewer' })
-    expect(await b.open(await a.seal('b', offer))).toMatchObject({ from: 'a', role: 'editor' })
     for (const to of ['b', null]) {
-      expect(await b.open(await viewersEnvelope({ ...letter, to, sequence: 1, signal: greeting }))).toBeNull()
+      const letter = { from: 'a', at: here, to, sequence: Number.MAX_SAFE_INTEGER, signal: greeting }
+      expect(await b.open(await viewersEnvelope(letter))).toBeNull()
     }
     expect(b.refusals).toMatchObject({ forged: 2 })
+    expect(await b.open(await a.seal('b', offer))).toMatchObject({ from: 'a', role: 'editor' })
+    expect(() => tab(viewers, 'a')).toThrow('viewer')
+    expect(() => tab(editors, 'a-viewer')).toThrow('editor')
   })
 
   test("sees through nobody: an editor's mark is believed, and its absence, too", async () => {
-    const v = tab(viewers, 'v')
-    const body = bodyOf(JSON.stringify({ from: 'w', at: here, to: 'v', sequence: 1, signal: offer }))
+    const v = tab(viewers, 'v-viewer')
+    const body = bodyOf(JSON.stringify({ from: 'w', at: here, to: 'v-viewer', sequence: 1, signal: offer }))
     expect(await v.open(await envelope(viewers, 1, new Uint8Array(32), body))).toMatchObject({ role: 'editor' })
-    expect(await v.open(await tab(viewers, 'x').seal('v', offer))).toMatchObject({ role: 'viewer' })
+    const other = tab(viewers, 'x-viewer')
+    expect(await v.open(await other.seal('v-viewer', offer))).toMatchObject({ role: 'viewer' })
   })
 
   test('cannot address anything but a greeting to nobody', async () => {
     const b = tab(editors, 'b')
     expect(
-      await b.open(await viewersEnvelope({ from: 'v', at: here, to: null, sequence: 1, signal: offer })),
+      await b.open(await viewersEnvelope({ from: 'v-viewer', at: here, to: null, sequence: 1, signal: offer })),
     ).toBeNull()
   })
 
-  const letter = { from: 'v', at: here, to: 'b', sequence: 1, signal: offer }
+  const letter = { from: 'v-viewer', at: here, to: 'b', sequence: 1, signal: offer }
 
   test('that keeps to the form is heard', async () => {
-    expect(await tab(editors, 'b').open(await viewersEnvelope(letter))).toMatchObject({ from: 'v', role: 'viewer' })
+    expect(await tab(editors, 'b').open(await viewersEnvelope(letter))).toMatchObject({ role: 'viewer' })
   })
 
   test.each([
