@@ -4,7 +4,7 @@ import type { Network } from './network.ts'
 import type { Supervisor } from './supervisor.ts'
 import type { WorkerHost } from './worker-host.ts'
 
-type FaultyControl = Pick<WorkerHost['control'], 'stepDown' | 'suspend'>
+type FaultyControl = Pick<WorkerHost['control'], 'stepDown' | 'suspend' | 'cutLink' | 'mendLink'>
 
 /** What the faults act on. */
 export interface FaultsParts {
@@ -42,6 +42,19 @@ export class Faults {
   /** Takes back `disconnect`. */
   connect(): void {
     this.#parts.network.connect()
+  }
+
+  /**
+   * Loses the link with one peer (`status().links` has the names), and each new one with it, until `mend` or another worker: as when
+   * two devices cannot reach each other and a third reaches both. Resolves when it is lost.
+   */
+  async cut(peer: string): Promise<void> {
+    await this.#parts.worker.ask(control => control.cutLink(peer))
+  }
+
+  /** Takes back `cut`. The peers connect again when they next try. */
+  async mend(peer: string): Promise<void> {
+    await this.#parts.worker.ask(control => control.mendLink(peer))
   }
 
   /**

@@ -35,7 +35,7 @@ const farewellMs = 1_000
  * One tab's host: the member that serves this tab's page, the orphans this tab has adopted, and everything they need of the
  * world. All of them take their turns together.
  */
-export class Host implements Omit<HostControl, 'suspend' | 'held' | 'erase' | 'recover'> {
+export class Host implements Omit<HostControl, 'suspend' | 'cutLink' | 'mendLink' | 'held' | 'erase' | 'recover'> {
   readonly #post: (message: FromHost) => void
   readonly #links: Links
   readonly #parting: Parting

@@ -17,10 +17,14 @@ self.addEventListener(
     const alive = holdForLife(life).then(() => data.postMessage({ type: 'alive' } satisfies FromHost))
     // Its failure is that of `open`.
     alive.catch(() => {})
+    let network: Links | null = null
     const host = new Host({
       post: message => data.postMessage(message),
       door,
-      makeLinks: handlers => new Links({ ...handlers, peer, port: links, clock: linksClock }),
+      makeLinks: handlers => {
+        network = new Links({ ...handlers, peer, port: links, clock: linksClock })
+        return network
+      },
     })
     data.onmessage = (message: MessageEvent<ToHost>) => host.receive(message.data)
     const surface: HostControl = {
@@ -36,6 +40,8 @@ self.addEventListener(
       metrics: () => host.metrics(),
       stepDown: () => host.stepDown(),
       suspend: async ms => suspend(ms),
+      cutLink: async peer => network?.cut(peer),
+      mendLink: async peer => network?.mend(peer),
       exportData: goOn => host.exportData(goOn),
       leaveForGood: force => host.leaveForGood(force),
       held: () => asResult(held),

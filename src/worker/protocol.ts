@@ -85,6 +85,9 @@ export interface HostControl extends DataControl {
   stepDown(): Promise<boolean>
   /** Stops the worker's thread for so many milliseconds: to see what becomes of a frozen tab. Resolves when they are over. */
   suspend(ms: number): Promise<void>
+  /** Loses the link with that peer, and each new one, until `mendLink`: to see what becomes of members that others have to speak for. */
+  cutLink(peer: string): Promise<void>
+  mendLink(peer: string): Promise<void>
   /** Stops all members in good order and closes their logs. */
   close(): Promise<void>
 }

@@ -12,6 +12,12 @@ function setUp() {
     suspend: async (ms: number) => {
       calls.push(`suspend ${ms}`)
     },
+    cutLink: async (peer: string) => {
+      calls.push(`cut ${peer}`)
+    },
+    mendLink: async (peer: string) => {
+      calls.push(`mend ${peer}`)
+    },
   }
   const faults = new Faults({
     network: { connect: () => calls.push('connect'), disconnect: () => calls.push('disconnect') },
@@ -26,8 +32,10 @@ test('each fault is brought about where it happens in life', async () => {
   await faults.freeze(5_000)
   faults.disconnect()
   faults.connect()
+  await faults.cut('tab')
+  await faults.mend('tab')
   faults.killWorker()
-  expect(calls).toEqual(['stepDown', 'suspend 5000', 'disconnect', 'connect', 'crash'])
+  expect(calls).toEqual(['stepDown', 'suspend 5000', 'disconnect', 'connect', 'cut tab', 'mend tab', 'crash'])
 })
 
 test('a freeze has a length, and a longest one', async () => {

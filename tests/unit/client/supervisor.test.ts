@@ -34,6 +34,8 @@ class FakeWorker {
         metrics: async () => '',
         stepDown: async () => false,
         suspend: async () => {},
+        cutLink: async () => {},
+        mendLink: async () => {},
         ...noData,
         close: async () => {},
       },

@@ -43,7 +43,7 @@ function render(): string {
   roundTrips.observe([link])
   roundTrips.observe([link])
   roundTrips.observe([{ ...link, roundTrip: 1.5 }])
-  const links = { unreachable: 1, overflowed: 2, misdirected: 3, badFrames: 4 }
+  const links = { unreachable: 1, overflowed: 2, misdirected: 3, badFrames: 4, refused: 5 }
   const page = { outboxWrites: 5, unansweredWrites: 6, keptLeases: 7 }
   const status = { ...aloneStatus, adopted: [9], links: [link, { ...link, peer: 'q', state: 'opening' as const }] }
   return renderMetrics({ status, replica: counts, links, fsync, roundTrips, page })
