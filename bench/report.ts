@@ -69,7 +69,11 @@ export function format(value: number, unit: Unit | 'times'): string {
       return `${value < 100 ? value.toFixed(2) : value.toFixed(0)} µs`
     case 'writes/s':
     case 'entries/s':
+    case 'frames/s':
+    case 'messages/s':
       return `${Math.round(value).toLocaleString('en')} /s`
+    case 'MB/s':
+      return `${value.toFixed(1)} MB/s`
     case 'bytes':
       return `${(value / 1024).toFixed(1)} KiB`
     case 'bytes/entry':

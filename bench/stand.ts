@@ -7,7 +7,7 @@ import { build } from 'vite'
 import { startServer } from '../signaling/server.ts'
 import { launchChromium, makeProfile, type RunningBrowser, removeProfile } from '../tests/e2e/browsers.ts'
 
-const pages = ['floor', 'tab', 'tab-floor'] as const
+const pages = ['floor', 'net', 'tab', 'tab-floor'] as const
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 

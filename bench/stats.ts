@@ -10,10 +10,10 @@ export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5)
 }
 
-export type Unit = 'ms' | 'µs' | 'writes/s' | 'entries/s' | 'bytes' | 'bytes/entry'
+export type Unit = 'ms' | 'µs' | 'writes/s' | 'entries/s' | 'frames/s' | 'messages/s' | 'MB/s' | 'bytes' | 'bytes/entry'
 
 function isRate(unit: Unit): boolean {
-  return unit === 'writes/s' || unit === 'entries/s'
+  return unit.endsWith('/s')
 }
 
 /** One thing measured, as often as there were rounds. */

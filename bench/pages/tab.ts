@@ -50,6 +50,18 @@ export class TabPage {
     })
   }
 
+  /** Resolves when so many members can be reached, with the milliseconds since this page's navigation began. */
+  async sees(members: number): Promise<number> {
+    await this.arrivals
+    const { statusStore } = this.#database()
+    await new Promise<void>(resolve => {
+      statusStore.subscribe(({ replica }) => {
+        if (replica.members.filter(({ connected }) => connected).length >= members) resolve()
+      })
+    })
+    return performance.now()
+  }
+
   /** Writes so often, over and over to the same few keys. */
   async overwrite(keys: number, bytes: number, writes: number): Promise<void> {
     const db = this.#database()
