@@ -4,7 +4,7 @@ import { type Acquaintance, othersMax, type PeerSignal } from './peer-signal.ts'
 import type { Seal } from './seal.ts'
 
 /** Of those who were there before us, so many are greeted: in a large room nobody has to know everybody. */
-export const greetMax = 1_024
+export const greetMax = 8
 /** While somebody who is wanted is not found, so often `greetMax` more are greeted. */
 const seekIntervalMs = 1_000
 /** As many as a room of the server has, on each of two carriers. */
