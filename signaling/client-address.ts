@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP, isIPv4 } from 'node:net'
 
+type Heard = Pick<IncomingMessage, 'headers'> & { readonly socket: { readonly remoteAddress?: string | undefined } }
+
 /**
  * Where a request comes from. Each of `trustedProxies` in front of this server has appended to `X-Forwarded-For` whom it heard;
  * what stands further left was said by the client and can be anything.
  */
-export function clientAddress(request: IncomingMessage, trustedProxies: number): string {
+export function clientAddress(request: Heard, trustedProxies: number): string {
   const heard = request.socket.remoteAddress ?? ''
   if (trustedProxies === 0) return bare(heard)
   const forwarded = [request.headers['x-forwarded-for'] ?? []].flat().join(',').split(',')

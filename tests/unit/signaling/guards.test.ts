@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { afterEach, describe, expect, test } from 'vitest'
-import { coarseAddress, networkOf } from '../../../signaling/client-address.ts'
+import { clientAddress, coarseAddress, networkOf } from '../../../signaling/client-address.ts'
 import { originIsAllowed } from '../../../signaling/origin.ts'
 import { type RunningServer, type ServerOptions, startServer } from '../../../signaling/server.ts'
 import { checkTicket, createTicket } from '../../../signaling/ticket.ts'
@@ -131,6 +131,20 @@ describe('addresses', () => {
     expect(networkOf('2001:0DB8:0:0:ffff::1')).toBe(networkOf('2001:db8::1'))
     expect(networkOf('2001:db8:0:1::1')).not.toBe(networkOf('2001:db8::1'))
     expect(networkOf('::1')).toBe('0:0:0:0::/64')
+  })
+
+  test.each([
+    ['no proxy', 0, '203.0.113.7', '::ffff:192.0.2.1', '192.0.2.1'],
+    ['one proxy', 1, '203.0.113.7', '::ffff:192.0.2.1', '203.0.113.7'],
+    ['one proxy, and a claim', 1, '198.51.100.1, 203.0.113.7', '192.0.2.1', '203.0.113.7'],
+    ['two proxies', 2, '198.51.100.1, 203.0.113.7, 192.0.2.9', '192.0.2.1', '203.0.113.7'],
+    ['a port', 1, '203.0.113.7:5432', '192.0.2.1', '203.0.113.7'],
+    ['IPv6 with a port', 1, '[2001:db8::1]:5432', '192.0.2.1', '2001:db8::1'],
+    ['no address at all', 1, 'unknown', '192.0.2.1', '192.0.2.1'],
+    ['no header', 1, undefined, '192.0.2.1', '192.0.2.1'],
+  ])('who is heard: %s', (_, trusted, forwarded, remoteAddress, answer) => {
+    const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }
+    expect(clientAddress({ headers, socket: { remoteAddress } }, trusted)).toBe(answer)
   })
 
   test('what a log says of one finds no person', () => {
