@@ -35,6 +35,12 @@ export class FrameWriter {
   }
 
   take(): Uint8Array<ArrayBuffer>[] {
+    const only = this.#messages[0]
+    if (only === undefined) return []
+    if (this.#messages.length === 1 && packedHeaderBytes + lengthBytes + only.length <= frameBytesMax) {
+      this.#messages = []
+      return [packOne(only)]
+    }
     const frames: Uint8Array<ArrayBuffer>[] = []
     let run: Uint8Array[] = []
     let runSize = packedHeaderBytes
@@ -136,6 +142,16 @@ export class FrameReader {
     this.#partial = partial
     return null
   }
+}
+
+/** Most turns say one thing to a peer. */
+function packOne(message: Uint8Array): Uint8Array<ArrayBuffer> {
+  const { length } = message
+  const frame = new Uint8Array(packedHeaderBytes + lengthBytes + length)
+  frame[0] = PACKED
+  for (let at = 0; at < lengthBytes; at++) frame[packedHeaderBytes + at] = length >>> (8 * at)
+  frame.set(message, packedHeaderBytes + lengthBytes)
+  return frame
 }
 
 function pack(messages: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {

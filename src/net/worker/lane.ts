@@ -20,7 +20,7 @@ export interface LaneClass {
 export const urgentClass: LaneClass = { queueBytesMax: 4 * 1024 * 1024, windowShare: 1 }
 export const appendClass: LaneClass = { queueBytesMax: 16 * 1024 * 1024, windowShare: 1 }
 /** A replica has 2 MiB of a snapshot on the way at most, to each of the members behind one link. */
-export const snapshotClass: LaneClass = { queueBytesMax: 8 * 1024 * 1024, windowShare: 1 / 4 }
+export const snapshotClass: LaneClass = { queueBytesMax: 8 * 1024 * 1024, windowShare: 1 / 2 }
 
 export interface LaneEvents {
   onOpen(): void
@@ -125,6 +125,7 @@ class Queue {
   #frameBytes = 0
   /** In the writer, not yet frames. */
   #writerBytes = 0
+  #isPacked = true
 
   constructor(limits: LaneClass) {
     this.limits = limits
@@ -142,16 +143,19 @@ class Queue {
     if (message.length > messageBytesMax || this.bytes > this.limits.queueBytesMax) return false
     this.#writer.add(message)
     this.#writerBytes += message.length
+    this.#isPacked = false
     return true
   }
 
   /** The frames there are, those of what was added since the last call included. */
   pack(): readonly Uint8Array<ArrayBuffer>[] {
+    if (this.#isPacked) return this.#frames
     for (const frame of this.#writer.take()) {
       this.#frames.push(frame)
       this.#frameBytes += frame.length
     }
     this.#writerBytes = 0
+    this.#isPacked = true
     return this.#frames
   }
 
@@ -164,5 +168,6 @@ class Queue {
     this.#frames.length = 0
     this.#frameBytes = 0
     this.#writerBytes = 0
+    this.#isPacked = true
   }
 }

@@ -313,10 +313,7 @@ export class Links {
   }
 
   #deliver(link: Link, from: MemberId, to: MemberId, message: PeerMessage): void {
-    const viewer = link.role === 'viewer'
-    // It speaks for its own members, and not for another viewer's either.
-    if (viewer && this.#topology.homeOf(from) !== link.peer) this.#router.counters.refused++
-    else if (this.#hosted.includes(to)) this.#options.onMessage(from, to, message, viewer)
+    if (this.#hosted.includes(to)) this.#options.onMessage(from, to, message, link.role === 'viewer')
     else this.#router.counters.misdirected++
   }
 
