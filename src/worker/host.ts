@@ -58,7 +58,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'cutLink' | 'mendLink
   }) {
     this.#post = options.post
     this.#links = options.makeLinks({
-      onUp: (member, viewer = false) => {
+      onUp: (member, viewer) => {
         this.#linked.set(member, viewer)
         if (this.#members.has(member)) return
         if (this.#phase.phase === 'open') this.#phase.orphans.heard(member)
@@ -70,7 +70,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'cutLink' | 'mendLink
         if (this.#members.has(member)) return
         for (const hosted of this.#members.values()) this.#push(hosted, { kind: 'peerDown', member })
       },
-      onMessage: (from, to, message, viewer = false) => this.#deliver(from, to, message, viewer),
+      onMessage: (from, to, message, viewer) => this.#deliver(from, to, message, viewer),
       onChange: () => {
         this.#roundTrips.observe(this.#links.status())
         this.#status.due()
@@ -356,7 +356,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'cutLink' | 'mendLink
   #moveOut(member: HostedMember): void {
     this.#members.delete(member.id)
     this.#links.setMembers([...this.#members.keys()])
-    if (this.#linked.has(member.id)) return
+    if (this.#linked.get(member.id) === false) return
     for (const other of this.#members.values()) this.#push(other, { kind: 'peerDown', member: member.id })
   }
 
@@ -420,8 +420,8 @@ export class Host implements Omit<HostControl, 'suspend' | 'cutLink' | 'mendLink
 }
 
 export interface LinkHandlers {
-  readonly onUp: (member: MemberId, viewer?: boolean) => void
+  readonly onUp: (member: MemberId, viewer: boolean) => void
   readonly onDown: (member: MemberId) => void
-  readonly onMessage: (from: MemberId, to: MemberId, message: PeerMessage, viewer?: boolean) => void
+  readonly onMessage: (from: MemberId, to: MemberId, message: PeerMessage, viewer: boolean) => void
   readonly onChange: () => void
 }

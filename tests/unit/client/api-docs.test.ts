@@ -52,10 +52,10 @@ declare global { const db: Database; const other: Database }
 
 const clusterId = '0123456789abcdef0123456789abcdef'
 
-function tabOf(tabs: Tabs): Database {
+function tabOf(tabs: Tabs, role: flotilla.TabRole = 'editor'): Database {
   return new Database({
-    connection: tabs.open().connection,
-    role: 'editor',
+    connection: tabs.open(role).connection,
+    role,
     invite: 'flotilla1-of-this-cluster',
     viewerInvite: 'flotilla1v-of-this-cluster',
     clusterId,
@@ -96,7 +96,10 @@ async function run(code: string): Promise<string[]> {
     return { database: tabOf(tabs), report: { revision: 42, missing: [{ member: 1 }, { member: 2 }] } }
   }
   const held = async () => [{ clusterId, members: [1, 2] }]
-  const elsewhere = { create, open: create, recover, held, erase: async () => {} }
+  const open = async ({ invite }: flotilla.OpenOptions) => {
+    return tabOf(tabs, invite.startsWith('flotilla1v-') ? 'viewer' : 'editor')
+  }
+  const elsewhere = { create, open, recover, held, erase: async () => {} }
   const scope = { db, other, flotilla: { ...flotilla, ...elsewhere }, console }
   const main = new Function(...Object.keys(scope), `return (async () => {${body}\n})()`)
   await main(...Object.values(scope))

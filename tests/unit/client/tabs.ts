@@ -15,6 +15,7 @@ import type {
   ClusterEvent,
   Input,
   RequestId,
+  TabRole,
   WatchNotification,
 } from '../../../src/replica/types.ts'
 import type { DataWriter } from '../../../src/worker/exporting.ts'
@@ -33,14 +34,16 @@ export function useTestTime(): void {
 
 /** One tab: a page, and of its worker what keeps leases alive. The member is not its own. */
 export class Tab {
-  readonly connection = new Connection()
-  readonly db = new Namespace(this.connection, new KeySpace(new Uint8Array(), text()))
+  readonly connection: Connection
+  readonly db: Namespace<string>
   readonly keeper: LeaseKeeper
   /** How often this tab was told of events it watches for. */
   wakeups = 0
   crashed = false
 
-  constructor(options: Pick<LeaseKeeperOptions, 'nextId' | 'send'>) {
+  constructor(role: TabRole, options: Pick<LeaseKeeperOptions, 'nextId' | 'send'>) {
+    this.connection = new Connection({ role })
+    this.db = new Namespace(this.connection, new KeySpace(new Uint8Array(), text()))
     this.keeper = new LeaseKeeper({
       ...options,
       now: nowMs,
@@ -79,8 +82,8 @@ export class Tabs {
     return this.#replica.beginExport()
   }
 
-  open(): Tab {
-    const tab: Tab = new Tab({
+  open(role: TabRole = 'editor'): Tab {
+    const tab: Tab = new Tab(role, {
       nextId: () => this.#nextId++,
       send: (id, command) => {
         this.#keepers.set(id, tab)
