@@ -253,6 +253,11 @@ export class Links {
 
   #cameUp(link: Link): void {
     const other = this.#up.get(link.peer)
+    if (link.kind === 'relay' && other !== undefined && other.kind !== 'relay') {
+      // The direct link came just before, and the page has not heard of it yet. Should it be dead, its silence says so.
+      this.#give(link, 'closed')
+      return
+    }
     if (other !== undefined) {
       // The peer is the same tab, so it has dialed anew because the other link failed it.
       other.end()
@@ -313,10 +318,7 @@ export class Links {
   }
 
   #deliver(link: Link, from: MemberId, to: MemberId, message: PeerMessage): void {
-    const viewer = link.role === 'viewer'
-    // It speaks for its own members, and not for another viewer's either.
-    if (viewer && this.#topology.homeOf(from) !== link.peer) this.#router.counters.refused++
-    else if (this.#hosted.includes(to)) this.#options.onMessage(from, to, message, viewer)
+    if (this.#hosted.includes(to)) this.#options.onMessage(from, to, message, link.role === 'viewer')
     else this.#router.counters.misdirected++
   }
 

@@ -3,7 +3,6 @@ import { diskMutants } from './disk.ts'
 import { raftMutants } from './raft.ts'
 import { replicaMutants } from './replica.ts'
 import { storeMutants } from './store.ts'
-import { viewerMutants } from './viewers.ts'
 
 /** A known bug, put in from outside, to see that the checks find it. */
 export interface Mutant {
@@ -18,10 +17,4 @@ export interface Mutant {
   readonly install?: () => () => void
 }
 
-export const mutants: readonly Mutant[] = [
-  ...raftMutants,
-  ...replicaMutants,
-  ...storeMutants,
-  ...diskMutants,
-  ...viewerMutants,
-]
+export const mutants: readonly Mutant[] = [...raftMutants, ...replicaMutants, ...storeMutants, ...diskMutants]

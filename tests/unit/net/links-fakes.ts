@@ -1,5 +1,5 @@
 import type { FromLinks, PeerRole, ToLinks } from '../../../src/net/links-protocol.ts'
-import { Links, type LinksClock } from '../../../src/net/worker/links.ts'
+import { Links, type LinksClock, type LinksOptions } from '../../../src/net/worker/links.ts'
 import type { MemberId } from '../../../src/raft/types.ts'
 import type { PeerMessage } from '../../../src/replica/types.ts'
 
@@ -124,6 +124,10 @@ export class FakePort {
   }
 }
 
+function noRelay(): never {
+  throw new Error('no relay here')
+}
+
 /** A tab's worker half, with what it said in the order it was said. */
 export class FakeTab {
   readonly port = new FakePort()
@@ -133,12 +137,18 @@ export class FakeTab {
   readonly name: string
   changes = 0
 
-  constructor(name: string, clock: LinksClock, members: readonly MemberId[]) {
+  constructor(
+    name: string,
+    clock: LinksClock,
+    members: readonly MemberId[],
+    connect: NonNullable<LinksOptions['connect']> = noRelay,
+  ) {
     this.name = name
     this.links = new Links({
       peer: name,
       port: this.port,
       clock,
+      connect,
       onUp: member => this.said.push(`up ${member}`),
       onDown: member => this.said.push(`down ${member}`),
       onMessage: (from, to, message) => this.messages.push({ from, to, message }),
