@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream'
 import type { RawData, WebSocket } from 'ws'
 import {
   decodeRelayFrame,
@@ -65,14 +66,14 @@ export class Connection implements Peer {
   #pause: ReturnType<typeof setTimeout> | null = null
   #linger: ReturnType<typeof setTimeout> | undefined
 
-  constructor(id: string, socket: WebSocket, address: Address, around: Surroundings) {
+  constructor(id: string, socket: WebSocket, stream: Duplex, address: Address, around: Surroundings) {
     this.id = id
     this.address = address
     this.#socket = socket
     this.#around = around
     const { peerFramesPerSecond, peerBytesPerSecond, peerBufferBytesMax } = around.limits
     this.#quota = new Quota(peerFramesPerSecond, peerBytesPerSecond, performance.now())
-    this.#buffer = new SendBuffer(socket, around.buffers, peerBufferBytesMax)
+    this.#buffer = new SendBuffer(socket, stream, around.buffers, peerBufferBytesMax)
     socket.on('message', (data, isBinary) => this.#receive(data, isBinary))
     socket.on('ping', data => this.#heardControl(data))
     socket.on('pong', data => this.#heardControl(data))

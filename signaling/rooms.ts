@@ -1,6 +1,7 @@
 import type { FromServer, JoinAs } from '../src/net/signaling-protocol.ts'
 import type { Backplane, SharedRooms } from './backplane.ts'
 import type { Limits } from './limits.ts'
+import { News } from './news.ts'
 
 /** What may be kept for a peer while other instances are asked who is in its room. */
 const earlyMessagesMax = 32
@@ -33,6 +34,7 @@ export class Rooms implements SharedRooms {
   readonly #rooms = new Map<string, Room>()
   readonly #limits: Pick<Limits, 'peersMax' | 'roomPeersMax'>
   readonly #backplane: Backplane | null
+  readonly #news = new News()
   #counts: Record<JoinAs, number> = { peer: 0, relay: 0 }
 
   constructor(limits: Pick<Limits, 'peersMax' | 'roomPeersMax'>, backplane: Backplane | null = null) {
@@ -138,16 +140,24 @@ export class Rooms implements SharedRooms {
     // It may have left while the others were asked.
     if (room.get(peer.id) !== member) return
     const here = this.#welcomed(room)
-    for (const other of here) other.peer.send({ type: 'joined', id: peer.id })
     peer.welcome([...here.map(other => other.peer.id), ...elsewhere])
     const early = member.early ?? []
     member.early = null
     for (const message of early) peer.send(message)
+    this.#announceTo(() => this.#welcomed(room).filter(other => other !== member), { type: 'joined', id: peer.id })
   }
 
   /** Whoever is not welcome yet will be told by its welcome. */
   #announce(name: string, message: FromServer): void {
-    for (const { peer } of this.#welcomed(this.#rooms.get(name))) peer.send(message)
+    this.#announceTo(() => this.#welcomed(this.#rooms.get(name)), message)
+  }
+
+  #announceTo(members: () => readonly Member[], message: FromServer): void {
+    this.#news.spread(() => {
+      const told = members()
+      for (const { peer } of told) peer.send(message)
+      return told.length
+    })
   }
 
   /** A list of its own: telling a peer may end another. */

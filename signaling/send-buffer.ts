@@ -1,9 +1,11 @@
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 
 /** What waits in this process for all who read slowly. */
 export class SendBuffers {
   readonly #bytesMax: number
   readonly #evenShareBytes: number
+  #held = new Set<Duplex>()
   /** Waiting now, for all of them. */
   bytes = 0
 
@@ -16,18 +18,36 @@ export class SendBuffers {
   exceededBy(bytes: number): boolean {
     return this.bytes > this.#bytesMax && bytes > this.#evenShareBytes
   }
+
+  /**
+   * What is written to one stream in one turn of the event loop leaves in one call to the system, which is most of what a message
+   * costs: when hundreds come into a large room at once, everybody in it is told of all of them together.
+   */
+  holdForThisTurn(stream: Duplex): void {
+    if (this.#held.has(stream)) return
+    stream.cork()
+    if (this.#held.add(stream).size > 1) return
+    setImmediate(() => {
+      const held = this.#held
+      this.#held = new Set()
+      for (const stream of held) stream.uncork()
+    })
+  }
 }
 
 /** What waits for one connection to read. Its memory is ours, so there is a bound. */
 export class SendBuffer {
   readonly #socket: WebSocket
+  readonly #stream: Duplex
   readonly #all: SendBuffers
   #bytes = 0
   #released = false
   bytesMax: number
 
-  constructor(socket: WebSocket, all: SendBuffers, bytesMax: number) {
+  /** `stream` is what `socket` writes to. */
+  constructor(socket: WebSocket, stream: Duplex, all: SendBuffers, bytesMax: number) {
     this.#socket = socket
+    this.#stream = stream
     this.#all = all
     this.bytesMax = bytesMax
   }
@@ -42,6 +62,7 @@ export class SendBuffer {
     if (this.#released || this.#socket.readyState !== this.#socket.OPEN) return 'closed'
     const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length
     this.#count(bytes)
+    this.#all.holdForThisTurn(this.#stream)
     this.#socket.send(data, () => {
       if (!this.#released) this.#count(-bytes)
     })

@@ -16,6 +16,12 @@ import { SendBuffers } from './send-buffer.ts'
 import { checkTicket } from './ticket.ts'
 import { type TurnOptions, turnCredentials } from './turn.ts'
 
+/**
+ * What waits for the rest of a message takes the room of its bytes and some 200 bytes for each piece. Browsers send ours as one
+ * frame, or as some of them; TCP delivers a frame in 123 pieces, if in the smallest that networks make of it (536 bytes).
+ */
+const messageFragmentsMax = 64
+const frameChunksMax = 512
 const defaultLivenessIntervalMs = 15_000
 /** Room for those who have yet to join, or are being told that there is no place. */
 const connectionsSpare = 1_000
@@ -72,7 +78,12 @@ export class SignalingService {
   readonly #refusals: Refusals
   readonly #buffers: SendBuffers
   readonly #around: Surroundings
-  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: signalingFrameBytesMax, clientTracking: false })
+  readonly #sockets = new WebSocketServer({
+    ...{ noServer: true, clientTracking: false },
+    maxPayload: signalingFrameBytesMax,
+    maxFragments: messageFragmentsMax,
+    maxBufferedChunks: frameChunksMax,
+  })
   readonly #connections = new Set<Connection>()
   readonly #liveness: ReturnType<typeof setInterval>
   #closing = false
@@ -124,7 +135,7 @@ export class SignalingService {
     // Whether or not the handshake comes to a connection: the socket's end is the end of it.
     socket.once('close', () => this.#addresses.release(address))
     this.#sockets.handleUpgrade(request, socket, head, webSocket => {
-      const connection = new Connection(newPeerId(this.#instance), webSocket, address, this.#around)
+      const connection = new Connection(newPeerId(this.#instance), webSocket, socket, address, this.#around)
       this.metrics.connections.inc()
       this.#connections.add(connection)
       webSocket.on('close', () => this.#forget(connection))
