@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { SetupError } from '../scripts/setup.mjs'
+import { growthSuite } from './growth.ts'
 import { netSuite } from './net.ts'
 import { raftSuite } from './raft.ts'
 import { type Report, toJson, toText } from './report.ts'
@@ -8,7 +9,7 @@ import type { Suite } from './suite.ts'
 import { tabSuite } from './tab.ts'
 import { tabsSuite } from './tabs.ts'
 
-const suites: readonly Suite[] = [tabsSuite, tabSuite, netSuite, raftSuite, storeSuite]
+const suites: readonly Suite[] = [tabsSuite, tabSuite, netSuite, raftSuite, storeSuite, growthSuite]
 
 const usage = `Measures Flotilla on this machine, each number beside others of the same run.
 

@@ -17,6 +17,11 @@ export interface RaftConfig {
   readonly electionTicks: number
   /** A leader makes itself heard every so many ticks. Well below `electionTicks`. */
   readonly heartbeatTicks: number
+  /**
+   * To learners it does so this rarely: no election hangs on them, and they may be many. Then no read asks them to confirm who leads,
+   * either. Default: `heartbeatTicks`.
+   */
+  readonly learnerHeartbeatTicks?: number
   readonly storage: Storage
   /** The state machine has already applied everything up to here (at most the stored commit index); it is not handed out again. */
   readonly applied?: Index
@@ -63,6 +68,7 @@ export interface ResolvedConfig extends Required<Omit<RaftConfig, 'logger'>> {
 export function resolveConfig(config: RaftConfig): ResolvedConfig {
   const resolved: ResolvedConfig = {
     applied: 0,
+    learnerHeartbeatTicks: config.heartbeatTicks,
     asyncStorageWrites: false,
     maxCommittedSizePerReadyBytes: config.maxSizePerMessageBytes,
     maxUncommittedBytes: Number.POSITIVE_INFINITY,
@@ -80,6 +86,10 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
   check(Number.isSafeInteger(resolved.id) && resolved.id > NONE, 'id must be a positive safe integer')
   check(resolved.heartbeatTicks > 0, 'heartbeatTicks must be positive')
   check(resolved.electionTicks > resolved.heartbeatTicks, 'electionTicks must be greater than heartbeatTicks')
+  check(
+    resolved.learnerHeartbeatTicks >= resolved.heartbeatTicks,
+    'learnerHeartbeatTicks must not be below heartbeatTicks',
+  )
   check(resolved.maxInflightMessages > 0, 'maxInflightMessages must be positive')
   check(resolved.maxSizePerMessageBytes >= 0, 'maxSizePerMessageBytes must not be negative')
   check(resolved.maxCommittedSizePerReadyBytes > 0, 'maxCommittedSizePerReadyBytes must be positive')

@@ -10,7 +10,7 @@ import { type Message, NONE } from './types.ts'
 export function stepLeader(raft: Raft, message: Message): StepResult {
   switch (message.type) {
     case 'MsgBeat':
-      broadcastHeartbeat(raft)
+      broadcastHeartbeat(raft, raft.learnerHeartbeatElapsed >= raft.config.learnerHeartbeatTicks)
       return 'ok'
     case 'MsgCheckQuorum':
       checkQuorum(raft)

@@ -63,6 +63,8 @@ export class Raft {
 
   electionElapsed = 0
   heartbeatElapsed = 0
+  /** Since the learners last heard from this leader. */
+  learnerHeartbeatElapsed = 0
   randomizedElectionTicks = 0
 
   /** Outbox: may be sent at once. */
@@ -180,6 +182,7 @@ export class Raft {
     this.leader = NONE
     this.electionElapsed = 0
     this.heartbeatElapsed = 0
+    this.learnerHeartbeatElapsed = 0
     const { electionTicks, random } = this.config
     this.randomizedElectionTicks = electionTicks + Math.floor(random() * electionTicks)
     this.leadTransferee = NONE
@@ -223,6 +226,7 @@ export class Raft {
 
   #tickHeartbeat(): void {
     this.heartbeatElapsed++
+    this.learnerHeartbeatElapsed++
     this.electionElapsed++
     if (this.electionElapsed >= this.config.electionTicks) {
       this.electionElapsed = 0

@@ -31,7 +31,8 @@ function acceptRead(raft: Raft, message: Message): void {
 /** Sends out the heartbeats that reads are waiting for, once for all that came since the last time. */
 export function announceReads(raft: Raft): void {
   if (!raft.readOnly.hasUnannounced) return
-  broadcastHeartbeat(raft)
+  const { heartbeatTicks, learnerHeartbeatTicks } = raft.config
+  broadcastHeartbeat(raft, learnerHeartbeatTicks === heartbeatTicks)
   // A leader that is all of its quorum needs no one's confirmation.
   releaseConfirmedReads(raft)
 }

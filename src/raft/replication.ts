@@ -66,11 +66,12 @@ function maybeSendSnapshot(raft: Raft, to: MemberId, progress: Progress): boolea
   return true
 }
 
-/** Everyone hears from the leader. Reads that wait for proof of its leadership ride along. */
-export function broadcastHeartbeat(raft: Raft): void {
+/** Everyone, or everyone who votes, hears from the leader. Reads that wait for proof of its leadership ride along. */
+export function broadcastHeartbeat(raft: Raft, toLearners: boolean): void {
+  if (toLearners) raft.learnerHeartbeatElapsed = 0
   const context = raft.config.readOnly === 'safe' ? raft.readOnly.announce(raft.id) : EMPTY_BYTES
   for (const [member, progress] of raft.tracker.progress) {
-    if (member === raft.id) continue
+    if (member === raft.id || (progress.isLearner && !toLearners)) continue
     const message = newMessage('MsgHeartbeat', member, raft.id, raft.term)
     // Beyond its match a follower's log may differ from the leader's, and a heartbeat does not check.
     message.commit = Math.min(progress.match, raft.log.committed)

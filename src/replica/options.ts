@@ -27,6 +27,8 @@ export interface ReplicaOptions {
   /** A follower that heard nothing for this long, up to twice as long, starts a pre-vote. */
   readonly electionTicks: number
   readonly heartbeatTicks: number
+  /** To learners. Often enough that one that is lost does not make them count as silent (`liveTicks`). */
+  readonly learnerHeartbeatTicks: number
   /** Payload bytes of one append message; one larger entry still travels alone. */
   readonly appendBytesMax: number
   /** Append messages on their way to one follower. */
@@ -40,6 +42,8 @@ export interface ReplicaOptions {
   readonly gossipTicks: number
   /** and how many of them at a time. */
   readonly gossipMembersMax: number
+  /** With more members in reach they tell each other so much more rarely, and those without a vote tell voters only what happens. */
+  readonly gossipCrowd: number
   /** Payload of one message of a snapshot on its way to a follower. */
   readonly snapshotChunkBytes: number
   /** How much of it is on the way before the follower has said that it has it. */
@@ -86,6 +90,7 @@ export const defaultReplicaOptions: ReplicaOptions = {
   ticksPerSecond,
   electionTicks: 20,
   heartbeatTicks: 2,
+  learnerHeartbeatTicks: 8,
   appendBytesMax: 256 * 1024,
   inflightMessagesMax: 256,
   inflightBytesMax: 8 * 1024 * 1024,
@@ -93,6 +98,7 @@ export const defaultReplicaOptions: ReplicaOptions = {
   retryTicks: 2 * ticksPerSecond,
   gossipTicks: 10,
   gossipMembersMax: 4,
+  gossipCrowd: 32,
   // With its head it fits into one frame of a data channel.
   snapshotChunkBytes: 60 * 1024,
   snapshotWindowBytes: 2 * 1024 * 1024,

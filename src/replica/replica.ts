@@ -1,7 +1,7 @@
 import { decodeConfChange } from '../raft/conf-change.ts'
 import { RawNode } from '../raft/raw-node.ts'
 import type { ConfState, Entry, MemberId, Message, Snapshot } from '../raft/types.ts'
-import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE } from '../raft/types.ts'
+import { LOCAL_APPEND_THREAD, LOCAL_APPLY_THREAD, NONE, votersOf } from '../raft/types.ts'
 import { decodeCommand } from '../store/command-codec.ts'
 import type { SnapshotWriter } from '../store/snapshot.ts'
 import { Admission } from './admission.ts'
@@ -93,6 +93,7 @@ export class Replica {
       asyncStorageWrites: true,
       electionTicks: options.electionTicks,
       heartbeatTicks: options.heartbeatTicks,
+      learnerHeartbeatTicks: options.learnerHeartbeatTicks,
       maxSizePerMessageBytes: options.appendBytesMax,
       maxUncommittedBytes: options.uncommittedBytesMax,
       maxInflightMessages: options.inflightMessagesMax,
@@ -216,7 +217,9 @@ export class Replica {
     this.#campaign.tick(this.#now)
     this.#membership.tick(this.#now)
     this.#snapshots.tick()
-    if (this.#now % this.#options.gossipTicks === 0) {
+    const { gossipTicks, gossipCrowd } = this.#options
+    const crowds = this.#standing.state === 'joining' ? 1 : Math.ceil(this.#roster.connected.size / gossipCrowd)
+    if (this.#now % (gossipTicks * Math.max(1, crowds)) === 0) {
       for (const member of this.#roster.takeTurns(this.#options.gossipMembersMax)) {
         this.#tellPosition(member)
         this.#askToJoin(member)
@@ -281,7 +284,7 @@ export class Replica {
     this.#roster.up(member, this.#now)
     this.#membership.returned(member)
     this.#snapshots.up(member)
-    this.#tellPosition(member)
+    this.#tellNews(member)
     this.#askToJoin(member)
     if (this.#raft.leader === NONE) this.#campaign.soon(this.#applied.confState, this.#now)
   }
@@ -323,7 +326,7 @@ export class Replica {
       if (leader === this.member) this.#roster.startCounting(this.#now, this.#options.membership.liveTicks)
       this.#membership.leaderChanged(leader === this.member)
       this.#snapshots.leaderChanged()
-      for (const member of this.#roster.connected) this.#tellPosition(member)
+      for (const member of this.#roster.connected) this.#tellNews(member)
     }
     if (leader === NONE) return
     const { writes } = this.#clients
@@ -419,6 +422,13 @@ export class Replica {
 
   #tellPosition(to: MemberId): void {
     this.#send(to, { kind: 'gossip', position: this.#standing.position, commitTerm: this.#raft.commitTerm })
+  }
+
+  /** In a crowd, what happens here is for those who vote, and from those: everyone to everyone would be the square of it. */
+  #tellNews(to: MemberId): void {
+    const voters = votersOf(this.#applied.confState)
+    const isCrowd = this.#roster.connected.size > this.#options.gossipCrowd
+    if (!isCrowd || voters.has(to) || voters.has(this.member)) this.#tellPosition(to)
   }
 
   /** A stranger asks whoever it is linked to; the request finds the leader from there. */

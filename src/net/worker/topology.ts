@@ -1,5 +1,5 @@
 import type { MemberId } from '../../raft/types.ts'
-import { type PeerRecord, recordMembersMax, recordNeighboursMax } from '../routed.ts'
+import { type Neighbour, type PeerRecord, recordMembersMax, recordNeighboursMax } from '../routed.ts'
 
 /** Peers known of at a time; later ones are not heard. */
 export const peersMax = 2_048
@@ -16,8 +16,6 @@ export interface Way {
 
 interface Known {
   readonly record: PeerRecord
-  /** And whether it wants the link. */
-  readonly neighbours: ReadonlyMap<string, boolean>
   /** When it was first seen to be out of reach. */
   lostAt: number | null
 }
@@ -114,8 +112,7 @@ export class Topology {
     const before = this.#known.get(peer)
     if (peer === this.self || this.#departed.has(peer)) return false
     if (before === undefined ? this.#known.size >= peersMax : before.record.sequence >= sequence) return false
-    const neighbours = new Map(record.neighbours.map(neighbour => [neighbour.peer, neighbour.wanted]))
-    this.#known.set(peer, { record, neighbours, lostAt: null })
+    this.#known.set(peer, { record, lostAt: null })
     // Who is linked says itself, and sooner, whom it hosts.
     if (!this.#links.has(peer)) this.#claim(peer, viewer, members, this.#claims.get(peer) ?? [])
     this.#ways = null
@@ -173,10 +170,8 @@ export class Topology {
   neighboursOf(peer: string): ReadonlyMap<string, boolean> {
     if (peer === this.self) return new Map([...this.#links.keys()].map(other => [other, this.isWanted(other)]))
     const mutual = new Map<string, boolean>()
-    for (const [other, wanted] of this.#known.get(peer)?.neighbours ?? []) {
-      if (other === this.self ? this.#links.has(peer) : this.#known.get(other)?.neighbours.has(peer) === true) {
-        mutual.set(other, wanted)
-      }
+    for (const { peer: other, wanted } of this.#linksOf(peer)) {
+      if (other === this.self ? this.#links.has(peer) : this.#says(other, peer)) mutual.set(other, wanted)
     }
     return mutual
   }
@@ -192,6 +187,15 @@ export class Topology {
       else if (known.lostAt === null) known.lostAt = nowMs
       else if (nowMs - known.lostAt >= forgetMs) this.#forget(peer)
     }
+  }
+
+  #linksOf(peer: string): readonly Neighbour[] {
+    return this.#known.get(peer)?.record.neighbours ?? []
+  }
+
+  /** Links are few, so looking through them costs less than another index of them. */
+  #says(peer: string, other: string): boolean {
+    return this.#linksOf(peer).some(neighbour => neighbour.peer === other)
   }
 
   #linksChanged(): void {
@@ -227,9 +231,9 @@ export class Topology {
     // A map's iteration takes in what is added on the way.
     for (const [peer, { via, hops }] of ways) {
       if (this.isViewer(peer)) continue
-      for (const next of this.#known.get(peer)?.neighbours.keys() ?? []) {
+      for (const { peer: next } of this.#linksOf(peer)) {
         if (next === this.self || ways.has(next)) continue
-        if (this.#known.get(next)?.neighbours.has(peer) === true) ways.set(next, { via, hops: hops + 1 })
+        if (this.#says(next, peer)) ways.set(next, { via, hops: hops + 1 })
       }
     }
     return ways

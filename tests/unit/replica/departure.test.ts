@@ -180,6 +180,7 @@ describe('an orphan that a sibling has adopted', () => {
     const cluster = TestCluster.of(4)
     cluster.stop(2)
     cluster.restart(2)
+    cluster.until('it knows of the leader', () => cluster.leader !== 0)
     cluster.input(2, { kind: 'leave', fate: 'remove' })
     cluster.until('it is removed', () => cluster.leader !== 0 && !cluster.members(1).includes(2))
     cluster.tick(50)

@@ -30,3 +30,36 @@ describe('where a member stands', () => {
     expect(hear({ role, term, commit, applied })).toBe(false)
   })
 })
+
+describe('the leader makes itself heard', () => {
+  test('by voters often, by those without a vote more rarely', () => {
+    const cluster = TestCluster.of(4)
+    const { heartbeatTicks, learnerHeartbeatTicks } = cluster.options
+    const [learner = 0] = cluster.replica(1).configuration.learners
+    const beats = (act: () => void) => {
+      cluster.sent.length = 0
+      act()
+      const to = cluster.sent
+        .filter(({ message }) => message.kind === 'raft' && message.message.type === 'MsgHeartbeat')
+        .map(({ to }) => to)
+      return { learner: to.filter(member => member === learner).length, all: to.length }
+    }
+    const ticks = 10 * learnerHeartbeatTicks
+    const idle = beats(() => cluster.tick(ticks))
+    expect(idle.learner).toBe(10)
+    expect(idle.all).toBe(10 + (2 * ticks) / heartbeatTicks)
+  })
+
+  test('in a crowd those without a vote tell each other little, and the voters all', () => {
+    const cluster = TestCluster.of(8, { gossipCrowd: 4 })
+    const { voters, learners } = cluster.replica(1).configuration
+    const [one = 0, other = 0] = learners
+    cluster.sent.length = 0
+    cluster.input(one, { kind: 'peerUp', member: other, viewer: false })
+    cluster.input(one, { kind: 'peerUp', member: voters[0] ?? 0, viewer: false })
+    const told = cluster.sent
+      .filter(({ from, message }) => from === one && message.kind === 'gossip')
+      .map(({ to }) => to)
+    expect(told).toEqual([voters[0]])
+  })
+})
