@@ -60,6 +60,8 @@ type Interval = readonly [low: number, high: number]
 export interface SimulationConfig {
   /** Tabs that open at the beginning. */
   readonly members: number
+  /** Of tabs that open later and may only look; and whether they lie, one way or another, as often as this. */
+  readonly viewers: { readonly count: number; readonly lieEveryMs: Interval | null }
   /** Tabs open at a time, at most. */
   readonly membersMax: number
   /** Tabs of one browser share its disk: they look after each other's members. */
@@ -114,6 +116,7 @@ export function drawConfig(random: Random): SimulationConfig {
   return {
     members,
     membersMax: Math.min(membersMax, members + random.integer(0, 2)),
+    viewers: drawViewers(random.fork(), members),
     browsers: random.pick([1, 1, 2, 3, members] as const),
     openWithinMs: random.pick([0, 300, faultyMs / 4] as const),
     faultyMs,
@@ -152,6 +155,12 @@ function drawMembers(random: Random): number {
     case 'many':
       return random.integer(7, membersMax)
   }
+}
+
+/** With many members a seed takes long enough. */
+function drawViewers(random: Random, members: number): SimulationConfig['viewers'] {
+  const count = members > 6 ? 0 : random.pick([0, 0, 1, 2] as const)
+  return { count, lieEveryMs: random.chance(0.5) ? [1, random.between(50, 1_000)] : null }
 }
 
 const membersMax = 13

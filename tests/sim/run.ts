@@ -54,6 +54,7 @@ export function runSeed(seed: number, options: RunOptions = {}): RunResult {
     cluster.restClients()
     schedule.runUntil(config.faultyMs)
     if (trace.isOn) trace.line(schedule.nowMs, '=== the faults stop')
+    cluster.dismissLiars()
     faults.stop()
     recoveryMs = recover(cluster, schedule)
     outliveLeases(cluster, schedule)
@@ -92,9 +93,13 @@ function statisticsOf(cluster: Cluster, faults: Faults, simulatedMs: number, rec
 /** One tab founds the cluster, the others come after it, one by one or all at once. */
 function open(cluster: Cluster, schedule: Schedule, random: Random): void {
   cluster.openTab('found')
-  const { members, openWithinMs } = cluster.config
+  const { members, viewers, openWithinMs } = cluster.config
   for (let i = 1; i < members; i += 1) {
     schedule.after(random.between(0, openWithinMs), () => cluster.openTab('join'))
+  }
+  for (let i = 0; i < viewers.count; i += 1) {
+    const liar = viewers.lieEveryMs === null ? null : random.fork()
+    schedule.after(random.between(0, openWithinMs), () => cluster.openViewer(liar))
   }
 }
 

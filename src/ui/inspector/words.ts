@@ -152,7 +152,7 @@ const shortLinks: Readonly<Record<MemberView['link'], string>> = {
   hosted: 'hosted here',
   bridged: 'bridged',
   relay: 'relay',
-  indirect: 'via another',
+  indirect: 'forwarded',
   none: 'no link',
 }
 

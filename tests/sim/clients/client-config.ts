@@ -11,6 +11,8 @@ export interface ClientConfig {
   readonly valueBytesMax: number
   /** Whether unanswered writes are kept in an outbox, which outlives the page, or only in the page's memory. */
   readonly outbox: boolean
+  /** Not so the clients of a viewer's tab. */
+  readonly mayWrite: boolean
   /** How likely a page is to outlive its worker, and to go on with the next, as against going with it. */
   readonly pageOutlives: number
   /** How likely what is under way is to be given up, or asked again, beside 11 other things to do. */
@@ -34,6 +36,7 @@ export function drawClientConfig(random: Random): ClientConfig {
     keys: random.integer(2, 10),
     valueBytesMax: random.pick([20, 100, 2_000] as const),
     outbox: random.chance(0.6),
+    mayWrite: true,
     pageOutlives: random.pick([0, 0.5, 1] as const),
     abortWeight: random.pick([0, 0.5, 2] as const),
     watchesMax: random.integer(1, 3),

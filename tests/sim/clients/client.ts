@@ -150,9 +150,10 @@ export class Client {
   }
 
   #ask(): void {
-    const { abortWeight, locks } = this.#world.config
-    const weights = { write: 6, read: 3, localRead: 1, sideRead: 0.5, localSideRead: 0.2, progress: 0.5 }
-    switch (this.#random.weighted({ ...weights, abort: abortWeight, retry: abortWeight, lock: locks })) {
+    const { abortWeight, locks, mayWrite } = this.#world.config
+    const weights = { read: 3, localRead: 1, sideRead: 0.5, localSideRead: 0.2, progress: 0.5 }
+    const writes = mayWrite ? { write: 6, lock: locks } : { write: 0, lock: 0 }
+    switch (this.#random.weighted({ ...weights, ...writes, abort: abortWeight, retry: abortWeight })) {
       case 'write':
         this.#page.write(this.#draw.write(), { firm: false })
         return

@@ -1,5 +1,5 @@
 import type { MemberId } from '../../../src/raft/types.ts'
-import type { Output } from '../../../src/replica/types.ts'
+import type { Output, TabRole } from '../../../src/replica/types.ts'
 import type { Random } from '../random.ts'
 import { Client } from './client.ts'
 import type { OutboxDisk } from './outbox-disk.ts'
@@ -8,10 +8,13 @@ import type { Push } from './worker-half.ts'
 
 /** The clients of one tab; they move on together to whatever member the tab has. */
 export class Tab {
+  readonly role: TabRole
   readonly clients: readonly Client[]
   member: MemberId = 0
 
-  constructor(world: World, random: Random) {
+  constructor(role: TabRole, anyWorld: World, random: Random) {
+    this.role = role
+    const world = { ...anyWorld, config: { ...anyWorld.config, mayWrite: role === 'editor' } }
     const { perMember } = world.config
     this.clients = Array.from(
       { length: perMember },

@@ -5,6 +5,7 @@ import { Violation } from '../violation.ts'
 import { Configurations, isDecided } from './configurations.ts'
 import type { LeaseTimes } from './lease-times.ts'
 import { LogMirror, type Seen, seenOf } from './log-mirror.ts'
+import { checkNoViewerVotes, checkWriter } from './viewers.ts'
 import { Votes } from './votes.ts'
 
 /** One member as it shows itself. What its disk holds outlives it, and the disk too: it was said, and is not unsaid. */
@@ -153,7 +154,11 @@ export class Checks {
     if (known === undefined) {
       this.#applied.push({ ...seen, hash })
       if (seen.isChange) this.#configurations.apply(entry)
-      else if (entry.data.length > 0) this.#leaseTimes.apply(entry, decodeCommand(entry.data))
+      else if (entry.data.length > 0) {
+        const command = decodeCommand(entry.data)
+        checkWriter(member, command)
+        this.#leaseTimes.apply(entry, command)
+      }
       return
     }
     if (known.term !== seen.term || known.digest !== seen.digest) {
@@ -181,6 +186,7 @@ export class Checks {
     if (role === 'leader' && this.#leaders.get(term) !== member) this.#checkLeader(member, watched, term, configuration)
     const expected = this.#configurations.at(applied)
     if (applied > 0 && (configuration !== watched.configuration || expected !== watched.expected)) {
+      checkNoViewerVotes(member, configuration)
       this.#configurations.check(member, applied, configuration)
       watched.expected = expected
     }

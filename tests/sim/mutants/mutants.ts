@@ -3,6 +3,7 @@ import { diskMutants } from './disk.ts'
 import { raftMutants } from './raft.ts'
 import { replicaMutants } from './replica.ts'
 import { storeMutants } from './store.ts'
+import { viewerMutants } from './viewers.ts'
 
 /** A known bug, put in from outside, to see that the checks find it. */
 export interface Mutant {
@@ -17,4 +18,10 @@ export interface Mutant {
   readonly install?: () => () => void
 }
 
-export const mutants: readonly Mutant[] = [...raftMutants, ...replicaMutants, ...storeMutants, ...diskMutants]
+export const mutants: readonly Mutant[] = [
+  ...raftMutants,
+  ...replicaMutants,
+  ...storeMutants,
+  ...diskMutants,
+  ...viewerMutants,
+]

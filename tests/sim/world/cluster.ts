@@ -1,6 +1,6 @@
 import type { MemberId } from '../../../src/raft/types.ts'
 import { emptyState, foundingWrite } from '../../../src/replica/founding.ts'
-import type { WalError, WalWrite } from '../../../src/replica/types.ts'
+import { roleOf, type TabRole, type WalError, type WalWrite } from '../../../src/replica/types.ts'
 import { votersKnown } from '../../../src/worker/votes.ts'
 import { LockReferee } from '../clients/locks.ts'
 import { OutboxDisk } from '../clients/outbox-disk.ts'
@@ -16,6 +16,7 @@ import type { Mutant } from '../mutants/mutants.ts'
 import type { Random } from '../random.ts'
 import type { Schedule } from '../schedule.ts'
 import type { Trace } from '../trace.ts'
+import { drawLie } from './liar.ts'
 import type { SimulatedMember } from './member.ts'
 import { Members } from './members.ts'
 import type { Network } from './network.ts'
@@ -40,6 +41,7 @@ export class Cluster {
   /** A member's database holds the outboxes of its tab's clients, too. */
   readonly #outboxes = new Map<MemberId, readonly OutboxDisk[]>()
   readonly #world: World
+  readonly #liars = new Set<Tab>()
   readonly #leaving = new Map<MemberId, () => void>()
   #areClientsAtRest = false
   /** How long everyone slept, which is no time for anyone. */
@@ -116,8 +118,12 @@ export class Cluster {
   }
 
   /** A tab that founds the cluster, or one that joins it. */
-  openTab(how: 'found' | 'join', browser = this.#random.integer(0, this.config.browsers - 1)): void {
-    const tab = this.#newTab()
+  openTab(
+    how: 'found' | 'join',
+    browser = this.#random.integer(0, this.config.browsers - 1),
+    role: TabRole = 'editor',
+  ): void {
+    const tab = this.#newTab(role)
     this.#giveNewMember(tab, how, browser)
   }
 
@@ -133,6 +139,42 @@ export class Cluster {
     }
     this.restart(first)
     for (const orphan of others) this.lend(orphan, 'demote', first)
+  }
+
+  /** A tab that may only look; if `random` is given, one that lies, by what it draws. */
+  openViewer(random: Random | null): void {
+    this.openTab('join', this.#random.integer(0, this.config.browsers - 1), 'viewer')
+    const tab = this.tabs.at(-1)
+    if (random === null || tab === undefined) return
+    this.#liars.add(tab)
+    this.#lie(tab, random)
+  }
+
+  /** What they have said of themselves may keep them from what the others have, and who knows what they would ask for. */
+  dismissLiars(): void {
+    for (const tab of this.#liars) {
+      this.tabs.splice(this.tabs.indexOf(tab), 1)
+      const member = this.members.find(({ id }) => id === tab.member)
+      if (member?.isRunning) this.crash(member)
+    }
+    this.#liars.clear()
+  }
+
+  #lie(tab: Tab, random: Random): void {
+    const { lieEveryMs } = this.config.viewers
+    if (lieEveryMs === null) return
+    this.#schedule.after(random.between(...lieEveryMs), () => {
+      if (!this.#liars.has(tab)) return
+      const liar = this.running.find(({ id }) => id === tab.member)
+      const editors = this.members.map(({ id }) => id).filter(id => roleOf(id) === 'editor')
+      const to = random.pick(editors)
+      if (liar !== undefined && to !== undefined) {
+        const lie = drawLie(random, liar, editors, to)
+        if (lie !== null) this.network.lie(liar.id, to, lie.from, lie.message)
+        if (random.chance(0.1)) this.network.claim(liar.id, to, random.pick(editors) ?? to)
+      }
+      this.#lie(tab, random)
+    })
   }
 
   /** Nobody asks for anything new any more, whoever comes later neither. */
@@ -161,7 +203,7 @@ export class Cluster {
     }
     if (member.isRunning) return
     this.#members.note(member, 'starts again')
-    if (this.#tabOf(member) === undefined) this.#newTab().member = member.id
+    if (this.#tabOf(member) === undefined) this.#newTab(roleOf(member.id)).member = member.id
     this.#start(member, null)
   }
 
@@ -225,6 +267,7 @@ export class Cluster {
    */
   lend(orphan: SimulatedMember, fate: 'demote' | 'remove', host = this.#hostFor(orphan)): void {
     if (orphan.isRunning || !this.#members.has(orphan) || host === undefined || !host.isRunning) return
+    if (roleOf(orphan.id) === 'viewer' || roleOf(host.id) === 'viewer') return
     this.#members.note(orphan, `is lent a voice by ${host.name}, to ${fate}`)
     this.#siblings.lend(orphan, host, fate)
     const [tab, heir] = [this.#tabOf(orphan), this.#tabOf(host)]
@@ -278,8 +321,8 @@ export class Cluster {
     return voters
   }
 
-  #newTab(): Tab {
-    const tab = new Tab(this.#world, this.#random.fork())
+  #newTab(role: TabRole): Tab {
+    const tab = new Tab(role, this.#world, this.#random.fork())
     if (this.#areClientsAtRest) tab.rest()
     this.tabs.push(tab)
     return tab
@@ -298,7 +341,7 @@ export class Cluster {
 
   /** It may inherit the outboxes of the one before. */
   #giveNewMember(tab: Tab, how: 'found' | 'join', browser: number, outboxes?: readonly OutboxDisk[]): void {
-    const member = this.#members.create('editor')
+    const member = this.#members.create(tab.role)
     this.#siblings.moveIn(member.id, browser)
     if (outboxes !== undefined) this.#outboxes.set(member.id, outboxes)
     tab.member = member.id
@@ -346,7 +389,9 @@ export class Cluster {
     orphan: SimulatedMember,
     takes: (sibling: SimulatedMember) => boolean = () => true,
   ): SimulatedMember | undefined {
-    const hosts = this.siblingsOf(orphan).filter(({ id, isFrozen }) => !isFrozen && !this.#siblings.isLent(id))
+    const hosts = this.siblingsOf(orphan).filter(({ id, isFrozen }) => {
+      return !isFrozen && !this.#siblings.isLent(id) && roleOf(id) === 'editor'
+    })
     return this.#random.pick(hosts.filter(takes))
   }
 

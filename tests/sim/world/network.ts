@@ -170,6 +170,22 @@ export class Network {
     if (this.#faulty && this.#random.chance(this.#config.duplication)) this.#carry(from, to, packet, 0)
   }
 
+  /** A viewer says something in anybody's name, over its own link. */
+  lie(liar: MemberId, to: MemberId, from: MemberId, message: PeerMessage): void {
+    const connection = this.#ends.get(liar)?.linked.get(to)
+    if (connection === undefined) return
+    this.sent += 1
+    this.#carry(liar, to, { connection, bytes: encodePeerMessage(from, to, message), channel: 0 }, 0)
+  }
+
+  /** A viewer says that it speaks for somebody whom that end is not linked to, and then no longer. */
+  claim(liar: MemberId, to: MemberId, claimed: MemberId): void {
+    const end = this.#ends.get(to)
+    if (end === undefined || !end.linked.has(liar) || end.linked.has(claimed)) return
+    end.handlers.onUp(claimed, true)
+    if (this.#random.chance(0.5)) end.handlers.onDown(claimed)
+  }
+
   #carry(from: MemberId, to: MemberId, packet: Packet, extraMs: number): void {
     const { delay, keepsOrder, congestionMs } = this.#config
     const { nowMs } = this.#schedule

@@ -1,3 +1,4 @@
+import { roleOf } from '../../../src/replica/types.ts'
 import { tickMs } from '../config.ts'
 import type { Schedule } from '../schedule.ts'
 import { Violation } from '../violation.ts'
@@ -74,7 +75,8 @@ function unrecovered(cluster: Cluster): string | null {
     if ([...listed.values()].includes('voter')) return `${name} counts on a voter that is no more`
   }
   const voters = leader.members.filter(({ state }) => state === 'voter').length
-  const wanted = largestOdd(Math.min(running.length, cluster.config.replica.membership.targetVoters))
+  const editors = running.filter(({ member }) => roleOf(member.id) === 'editor').length
+  const wanted = largestOdd(Math.min(editors, cluster.config.replica.membership.targetVoters))
   if (voters !== wanted) return `${voters} voters instead of ${wanted}`
   if (leader.applied !== cluster.checks.committedIndex) return `committed was ${cluster.checks.committedIndex}`
   for (const tab of cluster.tabs) {

@@ -50,7 +50,7 @@ export const rooms: readonly Room[] = [
   {
     folder: 'signaling',
     mayImport: ['src/net/signaling-protocol.ts'],
-    packages: ['ws', 'sirv', 'ioredis', 'pino', 'prom-client'],
+    packages: ['ws', 'sirv', 'ioredis', 'pino', 'prom-client', 'vite'],
     node: true,
   },
   {

@@ -66,6 +66,12 @@ describe('coming up', () => {
     a.links.flush()
     settle()
     expect(b.messages).toHaveLength(1)
+    // A viewer speaks for nobody but its own members.
+    a.links.send(MEMBER_B + 1, MEMBER_B, join)
+    a.links.flush()
+    settle()
+    expect(b.messages).toHaveLength(1)
+    expect(b.links.counters.refused).toBe(1)
   })
 
   test('members that come and go on a peer come into reach and go out of it', () => {
