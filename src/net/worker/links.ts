@@ -318,7 +318,10 @@ export class Links {
   }
 
   #deliver(link: Link, from: MemberId, to: MemberId, message: PeerMessage): void {
-    if (this.#hosted.includes(to)) this.#options.onMessage(from, to, message, link.role === 'viewer')
+    const viewer = link.role === 'viewer'
+    // It speaks for its own members, and not for another viewer's either.
+    if (viewer && this.#topology.homeOf(from) !== link.peer) this.#router.counters.refused++
+    else if (this.#hosted.includes(to)) this.#options.onMessage(from, to, message, viewer)
     else this.#router.counters.misdirected++
   }
 
