@@ -9,8 +9,6 @@ export const dialTimeoutMs = 10_000
 interface Attempt {
   readonly connection: Connection
   readonly number: number
-  /** Of whoever made the other end, as its description was sealed; null until it came. */
-  role: PeerRole | null
   readonly timer: ReturnType<typeof setTimeout>
 }
 
@@ -18,6 +16,7 @@ type State = { readonly phase: 'idle' } | ({ readonly phase: 'trying' | 'up' } &
 
 export interface DirectWayOptions {
   readonly peer: string
+  readonly role: PeerRole
   /** Of the two, it is us who dials. */
   readonly dials: boolean
   readonly handover: Handover
@@ -57,7 +56,7 @@ export class DirectWay {
     return !this.#options.dials && attempt > this.#lastHeard && 'type' in data && data.type === 'offer'
   }
 
-  heard(attempt: number, data: SignalData, role: PeerRole): void {
+  heard(attempt: number, data: SignalData): void {
     if (this.begins(attempt, data)) {
       this.#lastHeard = attempt
       this.end()
@@ -65,12 +64,7 @@ export class DirectWay {
     }
     const state = this.#state
     if (state.phase === 'idle' || state.number !== attempt) return
-    // The first description says who is at the other end, by the fingerprint in it. Nobody else has a word in this attempt.
-    if (state.role === null && 'type' in data && (data.type === 'offer' || data.type === 'answer')) {
-      state.role = role
-      this.#options.handover.giveRole(state.connection.link, role)
-    }
-    if (state.role === null || state.role === role) state.connection.signal(data)
+    state.connection.signal(data)
   }
 
   up(): void {
@@ -89,7 +83,7 @@ export class DirectWay {
   }
 
   #connect(link: LinkId, number: number): void {
-    const { peer, dials, handover, rtcConfiguration, say } = this.#options
+    const { peer, role, dials, handover, rtcConfiguration, say } = this.#options
     const lost = () => {
       if (this.link !== link) return
       this.end()
@@ -104,6 +98,8 @@ export class DirectWay {
       onSignal: data => say(number, data),
       onClosed: lost,
     })
-    this.#state = { phase: 'trying', connection, number, role: null, timer: setTimeout(lost, dialTimeoutMs) }
+    // Whatever description comes, it is sealed in the peer's name, and with it the fingerprint of whoever can be at the other end.
+    handover.giveRole(link, role)
+    this.#state = { phase: 'trying', connection, number, timer: setTimeout(lost, dialTimeoutMs) }
   }
 }

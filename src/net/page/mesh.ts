@@ -89,7 +89,7 @@ export class Mesh {
         onMet: (name, role, ways) => this.#met(name, role, ways),
         onMoved: name => this.#peers.get(name)?.moved(),
         onGone: name => this.#forgetIfUseless(name),
-        onSignal: (name, role, said) => this.#heardFromPeer(name, role, said),
+        onSignal: (name, said) => this.#heardFromPeer(name, said),
       },
     })
     options.links.onmessage = (event: MessageEvent<FromLinks>) => this.#heardFromWorker(event.data)
@@ -131,11 +131,6 @@ export class Mesh {
 
   #met(name: string, role: PeerRole, { direct, relay }: Ways): void {
     let peer = this.#peers.get(name)
-    // An editor is heard whose name a viewer had used: what there was with that one is no link to this.
-    if (peer !== undefined && peer.role !== role) {
-      peer.end()
-      peer = undefined
-    }
     if (peer === undefined) {
       peer = this.#makePeer(name, role)
       this.#peers.set(name, peer)
@@ -169,19 +164,19 @@ export class Mesh {
     return peers.has(name) ? 'ask' : 'none'
   }
 
-  #heardFromPeer(name: string, role: PeerRole, said: Exclude<PeerSignal, { kind: 'greet' }>): void {
+  #heardFromPeer(name: string, said: Exclude<PeerSignal, { kind: 'greet' }>): void {
     const peer = this.#peers.get(name)
     if (peer === undefined) return
     switch (said.kind) {
       case 'signal':
         if (!this.#ways.direct) return
         if (peer.begins(said.attempt, said.data) && !this.#hasRoomFor(name)) this.#room.turnAway(name)
-        else peer.signaled(said.attempt, said.data, role)
+        else peer.signaled(said.attempt, said.data)
         break
       case 'relay':
         if (!this.#ways.relay) return
         if (!peer.busy && !this.#hasRoomFor(name)) this.#room.turnAway(name)
-        else peer.relayed(said, role)
+        else peer.relayed(said)
         break
       case 'ask':
         if (peer.busy) return

@@ -34,8 +34,8 @@ export interface PeerOptions {
   readonly role: PeerRole
   /** Of the two, it is us who dials. */
   readonly dials: boolean
-  readonly direct: Omit<DirectWayOptions, 'peer' | 'dials' | 'onLost' | 'say'>
-  readonly relay: Omit<RelayWayOptions, 'peer' | 'dials' | 'onLost' | 'say'>
+  readonly direct: Omit<DirectWayOptions, 'peer' | 'role' | 'dials' | 'onLost' | 'say'>
+  readonly relay: Omit<RelayWayOptions, 'peer' | 'role' | 'dials' | 'onLost' | 'say'>
   readonly say: (signal: Exclude<PeerSignal, { kind: 'greet' | 'full' }>) => void
   /** Whether it can be spoken to. */
   readonly reachable: () => boolean
@@ -51,7 +51,6 @@ type Timer = ReturnType<typeof setTimeout>
  */
 export class Peer {
   readonly name: string
-  readonly role: PeerRole
   readonly #options: PeerOptions
   readonly #direct: DirectWay
   readonly #relay: RelayWay
@@ -75,15 +74,15 @@ export class Peer {
     this.#options = options
     const { name, role, dials, direct, relay, say } = options
     this.name = name
-    this.role = role
     this.#direct = new DirectWay({
       ...direct,
       peer: name,
+      role,
       dials,
       say: (attempt, data) => say({ kind: 'signal', attempt, data }),
       onLost: () => this.#lostDirect(),
     })
-    this.#relay = new RelayWay({ ...relay, peer: name, dials, say, onLost: () => this.#lostRelay() })
+    this.#relay = new RelayWay({ ...relay, peer: name, role, dials, say, onLost: () => this.#lostRelay() })
   }
 
   /** Said bye: nothing more is done about it, until it is forgotten. */
@@ -139,12 +138,12 @@ export class Peer {
     this.#pursue()
   }
 
-  signaled(attempt: number, data: SignalData, role: PeerRole): void {
-    if (!this.#gone) this.#direct.heard(attempt, data, role)
+  signaled(attempt: number, data: SignalData): void {
+    if (!this.#gone) this.#direct.heard(attempt, data)
   }
 
-  relayed(signal: Extract<PeerSignal, { kind: 'relay' }>, role: PeerRole): void {
-    if (!this.#gone) this.#relay.heard(signal, role)
+  relayed(signal: Extract<PeerSignal, { kind: 'relay' }>): void {
+    if (!this.#gone) this.#relay.heard(signal)
   }
 
   /** Whether this would begin a link that there is not. */

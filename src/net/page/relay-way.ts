@@ -9,17 +9,12 @@ export const relayTimeoutMs = 10_000
 
 type RelaySignal = Extract<PeerSignal, { kind: 'relay' }>
 
-interface Offer {
-  readonly signal: RelaySignal
-  readonly role: PeerRole
-}
-
 type Timer = ReturnType<typeof setTimeout>
 
 type State =
   | { readonly phase: 'idle' }
   /** No address of our own yet. `offer`: the peer's, to be answered; null if the first word is on us. */
-  | { readonly phase: 'seating'; readonly offer: Offer | null; readonly timer: Timer }
+  | { readonly phase: 'seating'; readonly offer: RelaySignal | null; readonly timer: Timer }
   | { readonly phase: 'offered'; readonly attempt: number; readonly salt: string; readonly timer: Timer }
   /** The keys are being made. */
   | { readonly phase: 'agreeing'; readonly timer: Timer }
@@ -28,6 +23,7 @@ type State =
 
 export interface RelayWayOptions {
   readonly peer: string
+  readonly role: PeerRole
   /** Of the two, the first word is on us. */
   readonly dials: boolean
   readonly seat: Pick<RelaySeat, 'need' | 'release'>
@@ -61,15 +57,15 @@ export class RelayWay implements Seated {
     this.#sit(null)
   }
 
-  heard(signal: RelaySignal, role: PeerRole): void {
+  heard(signal: RelaySignal): void {
     const { dials } = this.#options
     const state = this.#state
     if (dials) {
-      if (state.phase === 'offered' && state.attempt === signal.attempt) this.#agree({ signal, role }, state.salt)
+      if (state.phase === 'offered' && state.attempt === signal.attempt) this.#agree(signal, state.salt)
     } else if (signal.attempt > this.#lastHeard) {
       this.#lastHeard = signal.attempt
       this.end()
-      this.#sit({ signal, role })
+      this.#sit(signal)
     }
   }
 
@@ -108,7 +104,7 @@ export class RelayWay implements Seated {
     if (link !== null) this.#options.post({ type: 'closed', link })
   }
 
-  #sit(offer: Offer | null): void {
+  #sit(offer: RelaySignal | null): void {
     this.#state = { phase: 'seating', offer, timer: setTimeout(() => this.#lost(), relayTimeoutMs) }
     this.#options.seat.need(this)
   }
@@ -122,8 +118,8 @@ export class RelayWay implements Seated {
   }
 
   /** Both salts are known. `own`: our address, if it is on us to say the second word. */
-  #agree({ signal, role }: Offer, salt: string, own?: string): void {
-    const { peer, seal, say, post } = this.#options
+  #agree(signal: RelaySignal, salt: string, own?: string): void {
+    const { peer, role, seal, say, post } = this.#options
     const agreeing = this.#agreeing()
     seal.relayKeys(salt, { peer, salt: signal.salt, role }).then(keys => {
       if (this.#state !== agreeing) return

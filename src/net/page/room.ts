@@ -19,13 +19,13 @@ export interface Ways {
 }
 
 export interface RoomEvents {
-  /** A peer can be reached: it is new, or back, or has proven to be more than it seemed. */
+  /** A peer can be reached, and has said how it can be linked. A name has one role: the seal sees to that. */
   onMet(peer: string, role: PeerRole, ways: Ways): void
   /** It can be reached elsewhere than until now: what was on its way to it is lost. */
   onMoved(peer: string): void
   /** It cannot be reached any more. Says nothing about a living link. */
   onGone(peer: string): void
-  onSignal(peer: string, role: PeerRole, signal: Exclude<PeerSignal, { kind: 'greet' }>): void
+  onSignal(peer: string, signal: Exclude<PeerSignal, { kind: 'greet' }>): void
 }
 
 export interface RoomOptions {
@@ -52,7 +52,6 @@ interface Hall {
 }
 
 interface Known {
-  role: PeerRole
   readonly addresses: Map<Hall, string>
   /** By which it is spoken to: the same for all of an attempt, or one carrier's words would overtake the other's. */
   by: Hall
@@ -137,14 +136,13 @@ export class Room {
           if (opened === null || this.#options.signal.aborted) return
           const { from, to, role, signal } = opened
           if (to === null) this.#greet(hall, event.from, from, true)
-          else if (this.#knows(hall, event.from, from, role, signal))
-            this.#addressed(hall, event.from, from, role, signal)
+          else if (this.#knows(hall, event.from, from, role, signal)) this.#addressed(hall, event.from, from, signal)
         })
         break
     }
   }
 
-  #addressed(hall: Hall, address: string, peer: string, role: PeerRole, signal: PeerSignal): void {
+  #addressed(hall: Hall, address: string, peer: string, signal: PeerSignal): void {
     switch (signal.kind) {
       case 'greet':
         this.#remember(hall, signal.others)
@@ -156,10 +154,10 @@ export class Room {
         for (const { address } of signal.others) if (!hall.names.has(address)) hall.strangers.add(address)
         hall.owed = greetMax
         this.#lookOn(0)
-        this.#options.events.onSignal(peer, role, signal)
+        this.#options.events.onSignal(peer, signal)
         break
       default:
-        this.#options.events.onSignal(peer, role, signal)
+        this.#options.events.onSignal(peer, signal)
     }
   }
 
@@ -174,7 +172,7 @@ export class Room {
     const known = this.#peers.get(peer)
     if (known === undefined) {
       if (this.#peers.size >= peersMax) return false
-      this.#peers.set(peer, { role, addresses: new Map([[hall, address]]), by: hall })
+      this.#peers.set(peer, { addresses: new Map([[hall, address]]), by: hall })
       hall.names.set(address, peer)
       // Who does not begin with a greeting knows us from before we forgot it.
       if (signal.kind !== 'greet') this.#greet(hall, address, peer, true)
@@ -189,10 +187,7 @@ export class Room {
       hall.names.set(address, peer)
       if (before !== undefined && known.by === hall) events.onMoved(peer)
     }
-    if (known.role !== role || signal.kind === 'greet') {
-      known.role = role
-      events.onMet(peer, role, waysOf(signal))
-    }
+    if (signal.kind === 'greet') events.onMet(peer, role, waysOf(signal))
     return true
   }
 

@@ -52,7 +52,6 @@ vi.mock('simple-peer/simplepeer.min.js', () => {
 })
 
 const offer = { type: 'offer', sdp: 'v=0' } as const
-const answer = { type: 'answer', sdp: 'v=0' } as const
 const hourMs = 3_600_000
 
 let posted: ToLinks[]
@@ -122,7 +121,7 @@ async function relayUp(one: Peer): Promise<number> {
   await settle()
   const last = relayOffers().at(-1)
   if (last === undefined) throw new Error('no relay was offered')
-  one.relayed({ ...last, address: 'their seat', salt: 'their salt' }, 'editor')
+  one.relayed({ ...last, address: 'their seat', salt: 'their salt' })
   await settle()
   const link = lastLink('relay')
   one.heardUp(link)
@@ -155,16 +154,13 @@ test('where neither way is open nothing is done', () => {
   expect(said).toEqual([])
 })
 
-test('what the description was sealed by is told the worker before the engine hears the description', () => {
-  const one = known()
+test('who the peer is is told the worker with the channels, before anything can come through them', () => {
+  known()
   const link = lastLink('webrtc')
-  one.signaled(link, { candidate: { candidate: 'early' } } as never, 'viewer')
-  expect(posted.some(({ type }) => type === 'role')).toBe(false)
-  one.signaled(link, answer, 'editor')
-  expect(posted.at(-1)).toEqual({ type: 'role', link, role: 'editor' })
-  const heard = made[0]?.signals.length
-  one.signaled(link, answer, 'viewer')
-  expect(made[0]?.signals).toHaveLength(heard ?? -1)
+  expect(posted.slice(-2)).toMatchObject([
+    { type: 'channels', link },
+    { type: 'role', link, role: 'editor' },
+  ])
 })
 
 test('while the relay serves, the direct way is tried more and more rarely, and takes over when it comes up', async () => {
@@ -236,20 +232,20 @@ test('an offer under a new number takes the place of what there was; one under a
   one.wish('link')
   one.met({ direct: true, relay: true })
   expect(made).toEqual([])
-  one.signaled(5, offer, 'editor')
-  one.signaled(4, offer, 'editor')
+  one.signaled(5, offer)
+  one.signaled(4, offer)
   expect(made).toHaveLength(1)
-  one.signaled(6, offer, 'editor')
+  one.signaled(6, offer)
   expect(made).toHaveLength(2)
   expect(made[0]?.destroyed).toBe(true)
   expect(made[1]?.initiator).toBe(false)
 })
 
 test('the offer of a relay is answered, with keys for the worker first', async () => {
-  const one = peer({ dials: false })
+  const one = peer({ dials: false, role: 'viewer' })
   one.wish('link')
   one.met({ direct: false, relay: true })
-  one.relayed({ kind: 'relay', attempt: 3, address: 'their seat', salt: 'their salt' }, 'viewer')
+  one.relayed({ kind: 'relay', attempt: 3, address: 'their seat', salt: 'their salt' })
   await settle()
   expect(posted.at(-1)).toMatchObject({ type: 'channels', kind: 'relay', role: 'viewer', to: 'their seat' })
   expect(said).toEqual([{ kind: 'relay', attempt: 3, address: 'our seat', salt: 'salt' }])
@@ -263,7 +259,7 @@ test('whom we are to be linked with and who is to dial is asked to, again and ag
   vi.advanceTimersByTime(hourMs)
   expect(said.length).toBeGreaterThan(hourMs / 61_000)
   expect(said.length).toBeLessThan(150)
-  one.signaled(1, offer, 'editor')
+  one.signaled(1, offer)
   one.heardUp(lastLink('webrtc'))
   const asked = said.length
   vi.advanceTimersByTime(hourMs)

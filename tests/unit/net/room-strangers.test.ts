@@ -51,7 +51,7 @@ interface Met {
 function tabOf(post: Post, keys: SealKeys, peer: string) {
   const met: Met[] = []
   const moved: string[] = []
-  const heard: (Met & { readonly signal: PeerSignal })[] = []
+  const heard: { readonly peer: string; readonly signal: PeerSignal }[] = []
   const seal = Seal.create(keys, peer)
   const room = new Room({
     peer,
@@ -62,7 +62,7 @@ function tabOf(post: Post, keys: SealKeys, peer: string) {
       onMet: (peer, role) => met.push({ peer, role }),
       onMoved: peer => moved.push(peer),
       onGone: () => {},
-      onSignal: (peer, role, signal) => heard.push({ peer, role, signal }),
+      onSignal: (peer, signal) => heard.push({ peer, signal }),
     },
   })
   room.add(onEvent => post.at(`at ${peer}`, onEvent))

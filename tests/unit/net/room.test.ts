@@ -23,7 +23,7 @@ function tab(peer: string, role: PeerRole = 'editor', ways = both) {
       onMet: (name, role, { direct, relay }) => events.push(`met ${name} ${role} ${direct} ${relay}`),
       onMoved: name => events.push(`moved ${name}`),
       onGone: name => events.push(`gone ${name}`),
-      onSignal: (name, _, signal) => events.push(`${name} says ${signal.kind}`),
+      onSignal: (name, signal) => events.push(`${name} says ${signal.kind}`),
     },
   })
   return { peer, room, events }
