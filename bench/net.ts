@@ -1,23 +1,25 @@
 import { cpus, loadavg } from 'node:os'
 import { connectTimes } from './net-connect.ts'
 import { NetPair } from './net-pair.ts'
+import { type ServerExtent, serverRows } from './net-server.ts'
 import type { NetLoad } from './pages/net-messages.ts'
 import type { Aim, Report, Row } from './report.ts'
 import { withStand } from './stand.ts'
 import { bestOf, type Figure, medianOf, type Unit } from './stats.ts'
 import type { Suite, SuiteOptions } from './suite.ts'
 
-const parts = ['rate', 'connect'] as const
+const parts = ['rate', 'connect', 'server'] as const
 
 interface Extent {
   readonly rounds: number
   /** By how much every load is longer than its shortest. */
   readonly lengthen: number
   readonly tabs: readonly number[]
+  readonly server: ServerExtent
 }
 
-const full: Extent = { rounds: 7, lengthen: 2, tabs: [2, 5, 10, 40] }
-const quick: Extent = { rounds: 1, lengthen: 1, tabs: [2] }
+const full: Extent = { rounds: 7, lengthen: 2, tabs: [2, 5, 10, 40], server: { rounds: 5, messages: 500 } }
+const quick: Extent = { rounds: 1, lengthen: 1, tabs: [2], server: { rounds: 1, messages: 100 } }
 
 const KiB = 1024
 
@@ -62,7 +64,7 @@ const shareAim = 0.9
 /** What carries members' words: how much of a bare channel's rate is left, and how soon tabs are linked. */
 export const netSuite: Suite = {
   name: 'net',
-  about: 'links between tabs: frames and bytes per second beside a bare channel, time to connect',
+  about: 'links between tabs: frames and bytes per second beside a bare channel, time to connect; the server',
   parts,
   run,
 }
@@ -73,32 +75,40 @@ async function run({ quick: isQuick, parts: chosen, progress }: SuiteOptions): P
   const loadBefore = loadavg()[0] ?? 0
   const rows: Row[] = []
   const aims: Aim[] = []
-  progress('building the app, starting the browser')
-  const browser = await withStand(async stand => {
-    if (wants('rate')) {
-      const pair = await NetPair.open(stand)
-      for (const measured of loads) {
-        progress(measured.title)
-        const row = await rate(pair, measured, extent)
-        rows.push(row)
-        if (measured.aimed) aims.push(aimOf(row))
-      }
-      await pair.close()
-    }
-    for (const tabs of wants('connect') ? extent.tabs : []) {
-      progress(`connecting ${tabs} tabs`)
-      const { all, median } = await connectTimes(stand, tabs, tabs > 10 ? 1 : Math.min(3, extent.rounds))
-      rows.push(alone(`${tabs} tabs at once, until all see all, from the navigation`, medianOf('ms', all)))
-      rows.push(alone(`${tabs} tabs at once, until one sees all, median`, medianOf('ms', median)))
-    }
-    return stand.browserVersion
-  })
+  if (wants('server')) {
+    progress('a server process of its own')
+    rows.push(...(await serverRows(extent.server)))
+  }
+  const needsBrowser = wants('rate') || wants('connect')
+  if (needsBrowser) progress('building the app, starting the browser')
+  const browser = !needsBrowser
+    ? 'none'
+    : await withStand(async stand => {
+        if (wants('rate')) {
+          const pair = await NetPair.open(stand)
+          for (const measured of loads) {
+            progress(measured.title)
+            const row = await rate(pair, measured, extent)
+            rows.push(row)
+            if (measured.aimed) aims.push(aimOf(row))
+          }
+          await pair.close()
+        }
+        for (const tabs of wants('connect') ? extent.tabs : []) {
+          progress(`connecting ${tabs} tabs`)
+          const { all, median } = await connectTimes(stand, tabs, tabs > 10 ? 1 : Math.min(3, extent.rounds))
+          rows.push(alone(`${tabs} tabs at once, until all see all, from the navigation`, medianOf('ms', all)))
+          rows.push(alone(`${tabs} tabs at once, until one sees all, median`, medianOf('ms', median)))
+        }
+        return stand.browserVersion
+      })
   return { suite: 'net', environment: environment(browser, loadBefore), rows, notes, aims }
 }
 
 const notes = [
   'Rates: from worker to worker of two tabs in one browser, the best of several rounds, in turn with the floor.',
   'Floor: a bare channel of the same connection, in the same workers, with the same frames made beforehand and the same windows.',
+  'Server: one process without limits, the clients in one other process of the same machine.',
   'Connecting: one tab founds a cluster and stays; the others are opened at once with its invite, in the same browser. Median of three; 40 tabs once.',
 ]
 
