@@ -38,7 +38,7 @@ interface Arriving {
 /**
  * A follower's half of the transfer of a snapshot: puts it together from its parts, one snapshot at a time, in memory that is as
  * large as the snapshot and no larger than `snapshotBytesMax`. What is there stays through lost links and changes of leader; a
- * newer snapshot, or a leader of a later term with another one, takes its place.
+ * newer snapshot, or a leader of a later term with another one, takes its place unless it is whole and being written down.
  */
 export class SnapshotReceiver {
   readonly #port: ReceiverPort
@@ -68,6 +68,13 @@ export class SnapshotReceiver {
     if (metadata.index <= this.#port.raft.commit) return
     if (!this.#isWanted(chunk)) {
       this.#refused = true
+      return
+    }
+    const whole = this.#arriving
+    if (whole?.phase === 'staging' && !isSame(whole.name, name)) {
+      // It is committed whoever leads, and is not given up for a newer one: to a slow disk one always comes before it is done.
+      whole.from = from
+      whole.term = term
       return
     }
     const arriving = this.#continue(from, name, chunk)

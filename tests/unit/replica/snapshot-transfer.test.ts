@@ -307,6 +307,20 @@ describe('who is sent one', () => {
     expect(one.bytes).toBe(older.data.length)
   })
 
+  test('takes no newer one while one is written down, which may take longer than the next takes to come', () => {
+    const { take, raft, staged, stepped, receiver: one, acks } = receiver()
+    const [older, newer] = [snapshotOf(500, 10), snapshotOf(900, 20)]
+    take(older, [0, 10_000])
+    raft.term = 2
+    expect(take(newer, [0, 100], { from: 3, term: 2 })).toMatchObject({ verdict: 'more', offset: 0 })
+    expect(one.bytes).toBe(older.data.length)
+    staged[0]?.()
+    one.flush()
+    expect(stepped).toMatchObject([{ from: 3, term: 2 }])
+    expect(acks.at(-1)).toMatchObject({ name: { index: 10 }, verdict: 'done' })
+    expect(take(newer, [0, 100], { from: 3, term: 2 })).toMatchObject({ verdict: 'more', offset: 100 })
+  })
+
   test('refuses one that was damaged on the way, that is too large, or that it is no member of', () => {
     const { take, receiver: one, staged } = receiver()
     const good = snapshotOf(500)
