@@ -90,6 +90,10 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     resolved.learnerHeartbeatTicks >= resolved.heartbeatTicks,
     'learnerHeartbeatTicks must not be below heartbeatTicks',
   )
+  check(
+    resolved.electionTicks > resolved.learnerHeartbeatTicks,
+    'electionTicks must be greater than learnerHeartbeatTicks',
+  )
   check(resolved.maxInflightMessages > 0, 'maxInflightMessages must be positive')
   check(resolved.maxSizePerMessageBytes >= 0, 'maxSizePerMessageBytes must not be negative')
   check(resolved.maxCommittedSizePerReadyBytes > 0, 'maxCommittedSizePerReadyBytes must be positive')

@@ -251,6 +251,7 @@ function drawReplicaOptions(random: Random, slow: boolean): ReplicaOptions {
     snapshotStepChanges: random.pick([autoCompaction.kind === 'off' ? 500 : 5, 50, 10_000] as const),
     electionTicks: random.integer(10, 20),
     heartbeatTicks: random.integer(1, 3),
+    learnerHeartbeatTicks: random.integer(3, 8),
     appendBytesMax: random.pick([slow ? 8_000 : 300, 4_000, 256 * 1024] as const),
     inflightMessagesMax: random.pick([slow ? 16 : 1, 4, 256] as const),
     uncommittedBytesMax: random.pick([slow ? 20_000 : 2_000, 64 * 1024 * 1024] as const),
