@@ -94,13 +94,38 @@ type Word =
   | { readonly kind: 'hello'; readonly name: string; readonly answer: boolean }
   | { readonly kind: 'ask' | 'echo'; readonly n: number }
 
+/** What was asked and not answered yet, by number. */
+class Questions {
+  readonly #open = new Map<number, () => void>()
+  #n = 0
+
+  /** Milliseconds until `answered`, null if it is not called within that time. `send` is given the number of the question. */
+  ask(withinMs: number, send: (n: number) => void): Promise<number | null> {
+    const n = ++this.#n
+    const began = performance.now()
+    return new Promise(resolve => {
+      const end = (ms: number | null) => {
+        clearTimeout(timer)
+        this.#open.delete(n)
+        resolve(ms)
+      }
+      const timer = setTimeout(() => end(null), withinMs)
+      this.#open.set(n, () => end(performance.now() - began))
+      send(n)
+    })
+  }
+
+  answered(n: number): void {
+    this.#open.get(n)?.()
+  }
+}
+
 /** Greets whoever it is told of, as the mesh does, knows them by the names they give, and echoes what it is asked. */
 export class HonestPeer extends Honest {
   readonly #names = new Map<string, string>()
-  readonly #asked = new Map<number, () => void>()
+  readonly #questions = new Questions()
   /** Whom the last welcome named. */
   welcomed: readonly string[] = []
-  #n = 0
 
   constructor(options: HonestOptions) {
     super(options, 'peer')
@@ -116,18 +141,7 @@ export class HonestPeer extends Honest {
     // Whoever came back has a new id, and the last one greeted is the one that lives.
     const to = [...this.#names].findLast(([, known]) => known === name)?.[0]
     if (to === undefined) return Promise.resolve(null)
-    const n = ++this.#n
-    const began = performance.now()
-    return new Promise(resolve => {
-      const timer = setTimeout(() => this.#asked.get(n)?.(), withinMs)
-      this.#asked.set(n, () => {
-        clearTimeout(timer)
-        this.#asked.delete(n)
-        const ms = performance.now() - began
-        resolve(ms < withinMs ? ms : null)
-      })
-      this.#say(to, { kind: 'ask', n }, padding)
-    })
+    return this.#questions.ask(withinMs, n => this.#say(to, { kind: 'ask', n }, padding))
   }
 
   protected heard(message: FromServer): void {
@@ -162,7 +176,7 @@ export class HonestPeer extends Honest {
         this.#say(from, { kind: 'echo', n: word.n })
         break
       case 'echo':
-        this.#asked.get(word.n)?.()
+        this.#questions.answered(word.n)
         break
     }
   }
@@ -178,26 +192,16 @@ export class HonestPeer extends Honest {
 
 /** Echoes frames; learns from its test whom to send to, as a real one does from sealed messages. */
 export class HonestRelay extends Honest {
-  readonly #asked = new Map<number, () => void>()
-  #n = 0
+  readonly #questions = new Questions()
 
   constructor(options: HonestOptions) {
     super(options, 'relay')
   }
 
   ask(to: string, withinMs: number, bytes: number): Promise<number | null> {
-    const n = ++this.#n
-    const payload = Buffer.alloc(Math.max(5, bytes))
-    payload.writeUInt32BE(n, 1)
-    const began = performance.now()
-    return new Promise(resolve => {
-      const timer = setTimeout(() => this.#asked.get(n)?.(), withinMs)
-      this.#asked.set(n, () => {
-        clearTimeout(timer)
-        this.#asked.delete(n)
-        const ms = performance.now() - began
-        resolve(ms < withinMs ? ms : null)
-      })
+    return this.#questions.ask(withinMs, n => {
+      const payload = Buffer.alloc(Math.max(5, bytes))
+      payload.writeUInt32BE(n, 1)
       this.sayBytes(encodeRelayFrame(to, payload))
     })
   }
@@ -209,7 +213,7 @@ export class HonestRelay extends Honest {
     if (frame === null) throw new Error('the server relayed what is no frame')
     const payload = Buffer.from(frame.payload)
     if (payload[0] === 1) {
-      this.#asked.get(payload.readUInt32BE(1))?.()
+      this.#questions.answered(payload.readUInt32BE(1))
     } else {
       payload[0] = 1
       this.sayBytes(encodeRelayFrame(frame.id, payload))
