@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import type { Duplex } from 'node:stream'
 
 /**
- * Sockets that are no WebSocket: requests for files, monitoring, and whoever opens one and says nothing. Above this the oldest is
- * closed, so however many there are, the next request is heard.
+ * Sockets that are no WebSocket: requests for files, monitoring, and whoever opens one and says nothing. Above this those are closed
+ * that have asked for nothing the longest, so however many there are, the next request is heard.
  */
 const plainSocketsMax = 1_000
 const headersTimeoutMs = 10_000
@@ -17,17 +17,26 @@ export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: B
 /** An HTTP server that does not listen yet. Without `upgrade` a request for another protocol is one like any other. */
 export function createHttp(routes: Routes, otherwise: RequestListener, upgrade?: UpgradeListener): Server {
   const timeouts = { headersTimeout: headersTimeoutMs, requestTimeout: requestTimeoutMs }
+  /** The first is the one that has asked for nothing the longest. */
+  const plain = new Set<Duplex>()
   const server = createServer(timeouts, (request, response) => {
+    if (plain.delete(request.socket)) plain.add(request.socket)
     setSecurityHeaders(response)
     const answer = routes.get(pathOf(request)) ?? otherwise
     answer(request, response)
   })
-  const plain = new Set<Duplex>()
+  const makeRoom = () => {
+    for (const socket of plain) {
+      if (plain.size <= plainSocketsMax) return
+      plain.delete(socket)
+      socket.destroy()
+    }
+  }
   server.on('connection', (socket: Duplex) => {
     plain.add(socket)
     socket.once('close', () => plain.delete(socket))
-    const [oldest] = plain
-    if (plain.size > plainSocketsMax) oldest?.destroy()
+    // Not before those that came with a thousand others have been read.
+    if (plain.size > plainSocketsMax) setImmediate(makeRoom)
   })
   if (upgrade !== undefined) {
     server.on('upgrade', (request, socket, head) => {
