@@ -233,7 +233,10 @@ export const faultKinds: readonly FaultKind[] = [
 ]
 
 /** Less often, what costs much time or lets little else happen after it; more often, what seldom gets all that it needs. */
-const frequencies: Partial<Record<FaultKind, number>> = { crashAll: 0.3, sleepAll: 0.3, congestion: 0.5, longOldLog: 5 }
+const frequencies: Partial<Record<FaultKind, number>> = {
+  ...{ crashAll: 0.3, sleepAll: 0.3, congestion: 0.5 },
+  ...{ longOldLog: 5, lateAnswers: 4 },
+}
 
 const autoCompactions: Readonly<Record<AutoCompaction['kind'], AutoCompaction>> = {
   off: { kind: 'off' },
