@@ -7,6 +7,8 @@ export interface Environment {
   readonly Worker?: unknown
   readonly navigator?: { readonly locks?: unknown }
   readonly RTCPeerConnection?: unknown
+  readonly crossOriginIsolated?: boolean
+  readonly SharedArrayBuffer?: typeof SharedArrayBuffer
 }
 
 /**
@@ -50,6 +52,13 @@ export function webRtcMissing(): FlotillaError {
     'WEBRTC_UNAVAILABLE',
     'This browser has no WebRTC, and there is no relay, so the other members cannot be reached. Use a current browser, and check that no setting or extension turns WebRTC off.',
   )
+}
+
+/** Memory, all zeros, that a page can share with its worker; null where there is none. */
+export function sharedMemory(bytes: number, environment: Environment = globalThis): SharedArrayBuffer | null {
+  const { crossOriginIsolated, SharedArrayBuffer: Memory } = environment
+  // Both are asked: WebKitGTK 2.50 calls a page isolated and has no shared memory for it all the same.
+  return crossOriginIsolated && Memory !== undefined ? new Memory(bytes) : null
 }
 
 /** Some browsers throw when a forbidden API is so much as looked at. */

@@ -2,6 +2,7 @@ import * as Comlink from 'comlink'
 import { newPeerName } from '../net/page/peer-name.ts'
 import type { TabRole } from '../replica/types.ts'
 import type { FromHost, HostControl, HostPorts, ToHost } from '../worker/protocol.ts'
+import { sharedMemory } from './environment.ts'
 import { FlotillaError } from './errors.ts'
 
 /** One worker and its ports, as the page holds them. */
@@ -29,7 +30,7 @@ export function startWorker(
   const control = new MessageChannel()
   const data = new MessageChannel()
   const links = new MessageChannel()
-  const memory = globalThis.crossOriginIsolated ? new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT) : null
+  const memory = sharedMemory(Int32Array.BYTES_PER_ELEMENT)
   const peer = newPeerName(role)
   const life = `flotilla/worker/${peer}`
   const worker = createWorker()

@@ -35,7 +35,7 @@ export function successorOf({ role, member: self, members }: ReplicaStatus): Mem
  * or a machine sleeps.
  */
 export function suspend(ms: number): void {
-  if (globalThis.crossOriginIsolated) {
+  if ('SharedArrayBuffer' in globalThis) {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)), 0, 0, ms)
     return
   }
