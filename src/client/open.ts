@@ -70,7 +70,7 @@ export async function create(options: CreateOptions): Promise<Database> {
  * Takes part in a cluster: resumes a member that this browser holds, or else joins as a new one. Resolves when the member
  * runs; a new one may still be waiting to be let in (`status().replica.state` is `joining`), and so may its first reads.
  *
- * Errors: those of `create`, and `INVALID_INVITE`, `CORRUPT`, `WEBRTC_UNAVAILABLE` (only if it would have to join).
+ * Errors: those of `create`, and `INVALID_INVITE`, `CORRUPT`, `WEBRTC_UNAVAILABLE` (only if it would have to join, and there is no relay).
  */
 export async function open(options: OpenOptions): Promise<Database> {
   return start('open', parseInvite(options.invite), options)
