@@ -1,6 +1,7 @@
 /**
- * Servers that some tests use as they are: etcd, which judges; Redis and coturn, which the signaling server works with. Where one
- * is missing `npm test` installs it if apt can; if not, those tests are skipped and all others run.
+ * Programs that some tests use as they are: etcd, which judges; Redis and coturn, which the signaling server works with; a WebKit that
+ * can be driven, and a screen for it. Where one is missing `npm test` installs it if apt can; if not, those tests are skipped and
+ * all others run.
  */
 import { spawn } from 'node:child_process'
 import { hasApt, installWithApt } from './apt.mjs'
@@ -14,6 +15,8 @@ const programs = [
   { command: 'etcdctl', asks: 'version', package: 'etcd-client', group: 'unit', skipped: 'etcdctl and the gateway' },
   { command: 'redis-server', asks: '--version', package: 'redis-server', group: 'unit', skipped: 'shared rooms' },
   { command: 'turnserver', asks: '--version', package: 'coturn', group: 'browser', skipped: 'links over TURN' },
+  { command: 'WebKitWebDriver', asks: '--help', package: 'webkit2gtk-driver', group: 'browser', skipped: 'WebKit' },
+  { command: 'Xvfb', asks: '-help', package: 'xvfb', group: 'browser', skipped: 'WebKit' },
 ]
 
 /**

@@ -15,8 +15,9 @@ const usage = `Installs what is missing and runs all checks: types, lint, unit t
   npm test -- --help      this text
 
 Browser tests use an installed Chromium and Firefox. Where one is missing it is installed: as root on Debian with apt,
-else as Playwright's own build. Some tests use etcd, Redis and coturn: what is missing of these is installed, as root on Debian,
-with apt; else those tests are skipped. The last line reads "N passed, N failed"; the exit code is 0 if nothing failed.
+else as Playwright's own build. Some tests use etcd, Redis, coturn and WebKitGTK: what is missing of
+these is installed, as root on Debian, with apt; else those tests are skipped. The last line reads "N passed, N failed"; the
+exit code is 0 if nothing failed.
 `
 
 /** A step that takes longer than this hangs. */
