@@ -16,7 +16,8 @@ export function decodeToServer(text: string): Decoded {
   const { type, version, room, as, ticket, to, payload } = value as Record<string, unknown>
   switch (type) {
     case 'join':
-      if (typeof version !== 'number') return bad('join without a numeric version')
+      // JSON can say 1e999.
+      if (typeof version !== 'number' || !Number.isFinite(version)) return bad('join without a numeric version')
       if (typeof room !== 'string' || room === '') return bad('join without a room')
       if (room.length > roomNameCharsMax) return bad(`room name above ${roomNameCharsMax} characters`)
       // Of another version: to be told so, whatever else it says.

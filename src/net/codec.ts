@@ -14,6 +14,7 @@ import { type MemberId, type Message, type MessageType, NONE, type Role } from '
 import type { PeerMessage, SnapshotAck, SnapshotChunk } from '../replica/types.ts'
 import {
   nameBytes,
+  nameOf,
   type PeerRecord,
   peerNameBytesMax,
   type RoutedFrame,
@@ -254,7 +255,7 @@ function readLinkFrame(reader: ByteReader): LinkFrame {
       const protocol = reader.u32()
       const nameLength = reader.u32()
       if (nameLength > peerNameBytesMax) throw new BytesError(`a peer name of ${nameLength} bytes`)
-      const peer = new TextDecoder().decode(reader.bytes(nameLength))
+      const peer = nameOf(reader.bytes(nameLength))
       return { kind: 'hello', protocol, peer, members: readMembers(reader) }
     }
     case PING:

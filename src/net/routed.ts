@@ -209,17 +209,16 @@ function writeName(writer: ByteWriter, name: string): void {
 }
 
 function readName(reader: ByteReader): string {
-  return decoder.decode(reader.bytes(reader.u8()))
+  return nameOf(reader.bytes(reader.u8()))
 }
 
 /** What is no UTF-8 is refused: a name that was changed by reading it would be somebody else's. */
-const decoder = {
-  decode(bytes: Uint8Array): string {
-    try {
-      return utf8.decode(bytes)
-    } catch {
-      throw new BytesError('a name that is no UTF-8')
-    }
-  },
+export function nameOf(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw new BytesError('a name that is no UTF-8')
+  }
 }
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })

@@ -19,6 +19,9 @@ export const relayFrameBytesMax = signalingIdChars + relayPayloadBytesMax
 /** Frames above this, text or bytes, end their sender's connection, with WebSocket close code 1009. */
 export const signalingFrameBytesMax = relayFrameBytesMax
 
+/** The longest wait that a server which closes may ask for. A timer given some weeks or more would fire at once. */
+const retryMsMax = 60 * 60_000
+
 export type JoinAs = 'peer' | 'relay'
 
 export type ToServer =
@@ -101,7 +104,7 @@ export function decodeFromServer(data: unknown): FromServer | null {
     case 'turn':
       return { type, turn: decodeTurn(turn) }
     case 'closing':
-      return typeof retryMs === 'number' && retryMs >= 0 ? { type, retryMs } : null
+      return typeof retryMs === 'number' && retryMs >= 0 && retryMs <= retryMsMax ? { type, retryMs } : null
     case 'error': {
       const known = errorCodes.find(each => each === code)
       return known === undefined || typeof message !== 'string' ? null : { type, code: known, message }
@@ -117,7 +120,8 @@ function decodeTurn(value: unknown): TurnServer | null {
   const { urls, username, credential, ttlSeconds } = value as Record<string, unknown>
   if (!Array.isArray(urls) || urls.length === 0 || !urls.every(isTurnUrl)) return null
   if (typeof username !== 'string' || typeof credential !== 'string') return null
-  if (typeof ttlSeconds !== 'number' || !(ttlSeconds > 0)) return null
+  // JSON can say 1e999.
+  if (typeof ttlSeconds !== 'number' || !(ttlSeconds > 0) || !Number.isFinite(ttlSeconds)) return null
   return { urls, username, credential, ttlSeconds }
 }
 

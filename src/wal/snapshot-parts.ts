@@ -21,6 +21,12 @@ import {
  */
 export const snapshotPartBytes = 512 * 1024
 
+/**
+ * A record's word for how long its snapshot is is believed for so many times what has been read of it: one that lies costs no memory, and
+ * one that does not is moved a few times at most, while it is small.
+ */
+const believedBytesPerByte = 16
+
 /** As an IndexedDB key: generation, number. */
 export type PartKey = [generation: number, number: number]
 
@@ -92,16 +98,16 @@ export function readSnapshotRecord(value: unknown): SnapshotRecord | WholeSnapsh
   return decoding('snapshot', () => decodeSnapshot(bytesOf(value)))
 }
 
-/** Puts a snapshot together from parts that are read one after the other, so that no more than one copy of it is held. */
+/** Puts a snapshot together from parts that are read one after the other, so that hardly more than one copy of it is held. */
 export class SnapshotAssembly {
   readonly record: SnapshotRecord
-  readonly #data: Uint8Array
+  #data: Uint8Array
   #end: number
   #parts = 0
 
   constructor(record: SnapshotRecord | WholeSnapshotRecord) {
     this.record = record
-    this.#data = 'data' in record ? record.data : new Uint8Array(record.bytes)
+    this.#data = 'data' in record ? record.data : new Uint8Array()
     this.#end = 'data' in record ? record.bytes : 0
   }
 
@@ -121,9 +127,17 @@ export class SnapshotAssembly {
     if (data.length === 0 || data.length > this.record.bytes - this.#end) {
       throw new WalError('CORRUPT', `${name} has ${data.length} bytes, the snapshot ${this.record.bytes}`)
     }
+    this.#makeRoom(this.#end + data.length)
     this.#data.set(data, this.#end)
     this.#end += data.length
     this.#parts += 1
+  }
+
+  #makeRoom(end: number): void {
+    if (end <= this.#data.length) return
+    const larger = new Uint8Array(Math.min(this.record.bytes, end * believedBytesPerByte))
+    larger.set(this.#data)
+    this.#data = larger
   }
 
   finish(): Snapshot {

@@ -88,6 +88,7 @@ export const entries: readonly string[] = [
   'scripts/icons.mjs',
   'scripts/require-node.cjs',
   'tests/sim/main.ts',
+  'tests/fuzz/main.ts',
   'tests/conformance/raft-scripts.ts',
   'tests/linearizability/main.ts',
   'tests/e2e/global-setup.ts',
