@@ -131,6 +131,20 @@ describe('what must not be sent', () => {
   })
 })
 
+describe('a name in a hello', () => {
+  const encoded = encodeLinkFrame({ kind: 'hello', protocol: 1, peer: 'abc', members: [] })
+  const nameAt = 18 + 4 + 4
+
+  test('keeps a mark of byte order that it begins with', () => {
+    const frame: LinkFrame = { kind: 'hello', protocol: 1, peer: '\ufeffabc', members: [] }
+    expect(decodeLinkFrame(encodeLinkFrame(frame))).toEqual({ ok: true, value: frame })
+  })
+
+  test('that is no UTF-8 is refused, and not read as another', () => {
+    expect(decodeLinkFrame(withByte(encoded, nameAt, 0xff)).ok).toBe(false)
+  })
+})
+
 describe('bad bytes', () => {
   test('no truncation of a frame decodes', () => {
     fc.assert(

@@ -36,6 +36,9 @@ test.each([
   '{"type":"welcome","id":1}',
   '{"type":"error","code":"?"}',
   '{"type":"closing","retryMs":-1}',
+  '{"type":"closing","retryMs":1e999}',
+  // A timer of more than 24 days fires at once.
+  '{"type":"closing","retryMs":2147483648}',
   '{"type":"closing"}',
 ])('what this version does not know is nothing: %s', frame => {
   expect(decodeFromServer(frame)).toBeNull()
@@ -54,6 +57,11 @@ test.each([
 ])('a TURN server with %s is none, and the welcome still one', (_, bad) => {
   const welcome = decodeFromServer(JSON.stringify({ type: 'welcome', id: 'a', peers: [], turn: bad }))
   expect(welcome).toEqual({ type: 'welcome', id: 'a', peers: [], turn: null })
+})
+
+test('a TURN server for ever is none', () => {
+  const frame = JSON.stringify({ type: 'turn', turn }).replace('"ttlSeconds":60', '"ttlSeconds":1e999')
+  expect(decodeFromServer(frame)).toEqual({ type: 'turn', turn: null })
 })
 
 test.each(['turn:203.0.113.1', 'turns:turn.example.org:443?transport=tcp', 'turn:[2001:db8::1]:3478'])(

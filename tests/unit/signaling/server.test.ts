@@ -90,6 +90,7 @@ describe('a bad frame costs its sender the connection and nobody else anything',
       JSON.stringify({ type: 'join', version: SIGNALING_VERSION, room: 'x'.repeat(129), as: 'peer' }),
       'BAD_FRAME',
     ],
+    ['a version that is infinite', false, '{"type":"join","version":1e999,"room":"room"}', 'BAD_FRAME'],
     ['a page of the version before', false, '{"type":"join","version":1,"room":"room"}', 'VERSION'],
     ['another version', false, '{"type":"join","version":999,"room":"room","as":"peer"}', 'VERSION'],
   ]
