@@ -33,7 +33,7 @@ export function farewell(status: HostStatus, sharedMemory: boolean, owing: boole
   if (others.length === 0) return owing ? { leave: true, holdMs: goodbyeHoldMs } : { leave: false, holdMs: 0 }
   const votes = replica.members.some(({ member, state }) => state === 'voter' && here.has(member))
   // Bridged channels need this very thread: holding it would hold up the farewell.
-  const workerLinked = links.some(({ kind, state }) => kind === 'webrtc' && state === 'up')
+  const workerLinked = links.some(({ kind, state }) => kind !== 'bridged' && state === 'up')
   if (!workerLinked) return { leave: true, holdMs: 0 }
   if (!votes) return { leave: true, holdMs: goodbyeHoldMs }
   if (sharedMemory) {

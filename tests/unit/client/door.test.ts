@@ -85,3 +85,8 @@ test('the door is held until the worker is done, and no longer than told', () =>
     expect(late.time).toBeLessThan(65)
   }
 })
+
+test('over the relay, the worker can hand over as well as over a direct link: the socket is its own', () => {
+  const relayed = linkTo('p', [8], { kind: 'relay' })
+  expect(farewell(status({ members: [self, other] }, { links: [relayed] }), true, false).holdMs).toBe(400)
+})
