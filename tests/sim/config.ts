@@ -235,7 +235,7 @@ export const faultKinds: readonly FaultKind[] = [
 /** Less often, what costs much time or lets little else happen after it; more often, what seldom gets all that it needs. */
 const frequencies: Partial<Record<FaultKind, number>> = {
   ...{ crashAll: 0.3, sleepAll: 0.3, congestion: 0.5 },
-  ...{ longOldLog: 5, lateAnswers: 4 },
+  ...{ longOldLog: 10, lateAnswers: 5, deafHandOver: 5 },
 }
 
 const autoCompactions: Readonly<Record<AutoCompaction['kind'], AutoCompaction>> = {

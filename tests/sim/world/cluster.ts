@@ -88,6 +88,7 @@ export class Cluster {
         // Not while its outputs are being carried out.
         voted: (member, candidate) => schedule.after(0, () => this.voteTold?.(member, candidate)),
         turned: member => this.#turned(member),
+        contradicted: member => this.#exposed(member),
       },
     })
     this.network = this.#members.network
@@ -152,12 +153,22 @@ export class Cluster {
 
   /** What they have said of themselves may keep them from what the others have, and who knows what they would ask for. */
   dismissLiars(): void {
-    for (const tab of this.#liars) {
-      this.tabs.splice(this.tabs.indexOf(tab), 1)
-      const member = this.members.find(({ id }) => id === tab.member)
-      if (member?.isRunning) this.crash(member)
-    }
-    this.#liars.clear()
+    for (const tab of this.#liars) this.#dismiss(tab)
+  }
+
+  #dismiss(liar: Tab): void {
+    this.#liars.delete(liar)
+    this.tabs.splice(this.tabs.indexOf(liar), 1)
+    const member = this.members.find(({ id }) => id === liar.member)
+    if (member?.isRunning) this.crash(member)
+  }
+
+  /** Who says that it has more than it has is sent what follows on that. */
+  #exposed(member: SimulatedMember): boolean {
+    const liar = [...this.#liars].find(tab => tab.member === member.id)
+    if (liar === undefined) return false
+    this.#dismiss(liar)
+    return true
   }
 
   #lie(tab: Tab, random: Random): void {

@@ -1,3 +1,4 @@
+import { RaftError } from '../../../src/raft/errors.ts'
 import type { MemberId, Snapshot } from '../../../src/raft/types.ts'
 import { Replica } from '../../../src/replica/replica.ts'
 import type { Input, Output, WalError, WalState, WalWrite } from '../../../src/replica/types.ts'
@@ -23,6 +24,8 @@ export interface Surroundings {
   /** Its disk refused a write: the member has stopped, and has acknowledged neither that write nor any after it. */
   readonly failed: (member: SimulatedMember, error: WalError) => void
   readonly applied: (member: SimulatedMember, entry: Parameters<Observed>[0], hash: number) => void
+  /** It was told what cannot be true beside its log. Returns whether that is its own doing, having lied; then it has stopped. */
+  readonly contradicted: (member: SimulatedMember) => boolean
   /** All outputs but `persist` and `stage`, which stay within the member. */
   readonly output: (member: SimulatedMember, output: Exclude<Output, { kind: 'persist' | 'stage' }>) => void
   /** After each turn, its outputs carried out. */
@@ -177,13 +180,23 @@ export class SimulatedMember {
   #turn(life: Life): void {
     const inputs = life.inputs
     life.inputs = []
-    const outputs = life.replica.handle(inputs)
+    const outputs = this.#handle(life.replica, inputs)
     for (const output of outputs) {
       if (output.kind === 'persist') this.#persist(life, output.id, output.write)
       else if (output.kind === 'stage') this.#stage(life, output.id, output.snapshot)
       else this.#around.output(this, output)
     }
     if (this.#life === life) this.#around.turned(this, inputs, outputs)
+  }
+
+  #handle(replica: Replica, inputs: readonly Input[]): readonly Output[] {
+    try {
+      return replica.handle(inputs)
+    } catch (error) {
+      const isContradicted = error instanceof RaftError && error.code === 'STEP_CONTRADICTION'
+      if (isContradicted && this.#around.contradicted(this)) return []
+      throw error
+    }
   }
 
   #persist(life: Life, id: number, write: WalWrite): void {

@@ -33,6 +33,8 @@ export interface Owner {
   /** It gave its vote, and has said so. */
   readonly voted: (member: SimulatedMember, candidate: MemberId) => void
   readonly turned: (member: SimulatedMember) => void
+  /** It was told what cannot be true beside its log. Returns whether that is its own doing; then it has stopped. */
+  readonly contradicted: (member: SimulatedMember) => boolean
 }
 
 /** The members of one run, whoever owns them: those that run are on the network, and everything they do is checked and traced. */
@@ -87,6 +89,7 @@ export class Members {
       durable: (member, write) => checks.durable(member.id, write),
       failed: (member, error) => owner.failed(member, error),
       applied: (member, entry, hash) => checks.applied(member.id, entry, hash),
+      contradicted: member => owner.contradicted(member),
       output: (member, output) => this.#carryOut(member, output),
       turned: (member, inputs, outputs) => this.#turned(member, inputs, outputs),
     }
