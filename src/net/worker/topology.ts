@@ -32,6 +32,8 @@ export class Topology {
   readonly #links = new Map<string, boolean>()
   /** Of two who claim a member the later is right: one lock, one voice. */
   readonly #homes = new Map<MemberId, string>()
+  /** Of members of ours, who has taken one over before we knew that we had let go of it. */
+  readonly #heirs = new Map<MemberId, string>()
   /** Whom each peer last said it hosts. */
   readonly #claims = new Map<string, readonly MemberId[]>()
   /** Said bye, and when that was first looked at. */
@@ -50,6 +52,11 @@ export class Topology {
   host(members: readonly MemberId[]): void {
     this.#hosted = new Set(members)
     for (const member of members) this.#homes.delete(member)
+    for (const [member, peer] of this.#heirs) {
+      if (this.#hosted.has(member)) continue
+      this.#heirs.delete(member)
+      this.#homes.set(member, peer)
+    }
     this.#said = null
   }
 
@@ -216,7 +223,11 @@ export class Topology {
     }
     this.#claims.set(peer, members)
     for (const member of members) {
-      if (repeated.includes(member) || this.#hosted.has(member)) continue
+      if (repeated.includes(member)) continue
+      if (this.#hosted.has(member)) {
+        if (!viewer) this.#heirs.set(member, peer)
+        continue
+      }
       const home = this.#homes.get(member)
       // What an editor speaks for, a viewer cannot take.
       if (viewer && home !== undefined && this.ways.has(home) && !this.isViewer(home)) continue

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decodeLinkFrame, encodePeerMessage } from '../../../src/net/codec.ts'
 import { hopsMax } from '../../../src/net/routed.ts'
+import { Topology } from '../../../src/net/worker/topology.ts'
 import { EMPTY_BYTES, type Entry, type MemberId, type Message } from '../../../src/raft/types.ts'
 import type { PeerMessage } from '../../../src/replica/types.ts'
 import { nameOf, VirtualMesh } from './virtual-mesh.ts'
@@ -108,6 +109,24 @@ describe('ways', () => {
     const { ownRecord } = mesh.tab(4).topology
     mesh.tab(1).topology.learn({ ...ownRecord, sequence: ownRecord.sequence + 1 })
     expect(mesh.tab(1).topology.homeOf(4)).toBe(nameOf(3))
+  })
+})
+
+describe('a member that this tab lent a voice', () => {
+  test('is with the tab that took it over, though that tab said so before this one had let go', () => {
+    const topology = new Topology('self')
+    topology.link('gone', false, [7])
+    topology.host([1, 7])
+    topology.unlink('gone')
+    topology.link('next', false, [7])
+    expect(topology.homeOf(7)).toBeNull()
+    topology.host([1])
+    expect(topology.homeOf(7)).toBe('next')
+    topology.link('next', false, [7, 8])
+    expect([...topology.reach]).toEqual([
+      [7, 'next'],
+      [8, 'next'],
+    ])
   })
 })
 
