@@ -73,6 +73,7 @@ export class Topology {
   unlink(peer: string): void {
     if (!this.#links.delete(peer)) return
     this.#linksChanged()
+    for (const [member, home] of this.#homes) if (home === peer) this.#passOn(member, peer)
   }
 
   /** It said bye, whoever it is linked to. */
@@ -231,7 +232,16 @@ export class Topology {
       const home = this.#homes.get(member)
       // What an editor speaks for, a viewer cannot take.
       if (viewer && home !== undefined && this.ways.has(home) && !this.isViewer(home)) continue
+      // Nor can hearsay take what a linked peer says itself: it may be of a tab that has crashed, and that not all have noticed yet.
+      if (home !== undefined && this.#links.has(home) && !this.#links.has(peer)) continue
       this.#homes.set(member, peer)
+    }
+  }
+
+  /** The link to its home is lost: it is with whoever else claims it and is in reach, if there is one. */
+  #passOn(member: MemberId, from: string): void {
+    for (const [peer, members] of this.#claims) {
+      if (peer !== from && members.includes(member) && this.ways.has(peer)) this.#homes.set(member, peer)
     }
   }
 

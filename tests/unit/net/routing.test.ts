@@ -130,6 +130,27 @@ describe('a member that this tab lent a voice', () => {
   })
 })
 
+describe('a tab that has crashed, as others still tell of it', () => {
+  const record = { peer: 'crashed', sequence: 5, viewer: false, members: [7], neighbours: [] }
+
+  test('takes nothing from a linked tab that speaks for its member by now', () => {
+    const topology = new Topology('self')
+    topology.link('next', false, [7])
+    topology.learn(record)
+    expect(topology.homeOf(7)).toBe('next')
+  })
+
+  test('is who has it when that one is out of reach and this one is not', () => {
+    const topology = new Topology('self')
+    topology.link('between', false, [])
+    topology.learn({ ...record, peer: 'between', members: [], neighbours: [{ peer: 'crashed', wanted: true }] })
+    topology.link('next', false, [7])
+    topology.learn({ ...record, neighbours: [{ peer: 'between', wanted: true }] })
+    topology.unlink('next')
+    expect(topology.homeOf(7)).toBe('crashed')
+  })
+})
+
 describe('messages', () => {
   test('reach a member over others as they were sent, each once and in order', () => {
     const mesh = chain(5)
