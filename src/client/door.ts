@@ -29,8 +29,10 @@ const blindFollowerHoldMs = 20
 export function farewell(status: HostStatus, sharedMemory: boolean, owing: boolean): Farewell {
   const { replica, adopted, links } = status
   const here = new Set([replica.member, ...adopted])
-  const others = replica.members.filter(({ member, connected }) => connected && !here.has(member))
-  if (others.length === 0) return owing ? { leave: true, holdMs: goodbyeHoldMs } : { leave: false, holdMs: 0 }
+  const others = replica.members.some(({ member, connected }) => connected && !here.has(member))
+  // A status may be older than what the worker knows of who has just joined over a link.
+  const linked = links.some(({ state }) => state === 'up')
+  if (!others && !linked) return owing ? { leave: true, holdMs: goodbyeHoldMs } : { leave: false, holdMs: 0 }
   const votes = replica.members.some(({ member, state }) => state === 'voter' && here.has(member))
   // Bridged channels need this very thread: holding it would hold up the farewell.
   const workerLinked = links.some(({ kind, state }) => kind !== 'bridged' && state === 'up')

@@ -1,6 +1,6 @@
 import { newMessage } from '../raft/message.ts'
 import type { RawNode } from '../raft/raw-node.ts'
-import { type ConfState, type MemberId, NONE } from '../raft/types.ts'
+import { type ConfState, type MemberId, NONE, type Term } from '../raft/types.ts'
 import type { Departure } from './departure.ts'
 import type { Roster } from './roster.ts'
 
@@ -15,7 +15,8 @@ export class Campaign {
   readonly #self: MemberId
   readonly #random: () => number
   #at: number | null = null
-  #isDue = true
+  /** In which term the only voter would begin to lead, if it is one. */
+  #dueIn: Term | null
 
   constructor(raft: RawNode, roster: Roster, departure: Departure, self: MemberId, random: () => number) {
     this.#raft = raft
@@ -23,18 +24,23 @@ export class Campaign {
     this.#departure = departure
     this.#self = self
     this.#random = random
+    this.#dueIn = raft.term
   }
 
   /** The only voter has nobody to wait for: not when it is opened, nor when a leader that was leaving gave it its vote. */
   configurationChanged(): void {
-    this.#isDue = true
+    this.#dueIn = this.#raft.term
   }
 
-  /** When all that was known to be committed is applied. Returns true if raft has something to do for it. */
+  /**
+   * When all that was known to be committed is applied. Returns true if raft has something to do for it. The leader that gave its vote
+   * away may still be heard, which ends a campaign; so it begins anew, until it is won or there is another term.
+   */
   wake(confState: ConfState): boolean {
-    if (!this.#isDue) return false
-    this.#isDue = false
-    if (!isSoleVoter(confState, this.#self) || this.#raft.role === 'leader') return false
+    const { role, term } = this.#raft
+    if (this.#dueIn === null) return false
+    if (!isSoleVoter(confState, this.#self) || role === 'leader' || term !== this.#dueIn) this.#dueIn = null
+    if (this.#dueIn === null || role !== 'follower') return false
     this.#raft.campaign()
     return true
   }

@@ -24,15 +24,21 @@ function clock() {
 test('nobody waits where nobody depends on this member', () => {
   const nothing = { leave: false, holdMs: 0 }
   expect(farewell(aloneStatus, true, false)).toEqual(nothing)
-  expect(farewell(status({ members: [self, { ...other, connected: false }] }), true, false)).toEqual(nothing)
-  expect(farewell(status({ members: [self, other] }, { adopted: [8] }), true, false)).toEqual(nothing)
+  const members = [self, { ...other, connected: false }]
+  expect(farewell(status({ members }, { links: [] }), true, false)).toEqual(nothing)
+  expect(farewell(status({ members: [self, other] }, { adopted: [8], links: [] }), true, false)).toEqual(nothing)
 })
 
 test('what is owed is seen to even where nobody else is: leases end, and writes not answered are kept', () => {
   expect(farewell(aloneStatus, true, true)).toEqual({ leave: true, holdMs: 20 })
   const members = [self, { ...other, connected: false }]
-  expect(farewell(status({ members, quorum: false }), false, true)).toEqual({ leave: true, holdMs: 20 })
+  expect(farewell(status({ members, quorum: false }, { links: [] }), false, true)).toEqual({ leave: true, holdMs: 20 })
   expect(farewell(status({ members: [self, other] }), true, true)).toEqual({ leave: true, holdMs: 400 })
+})
+
+test('a link that is up says that somebody is there before the list of members does', () => {
+  expect(farewell(status({ members: [self] }), true, false)).toEqual({ leave: true, holdMs: 400 })
+  expect(farewell(status({ members: [self, { ...other, connected: false }] }), true, false).holdMs).toBe(400)
 })
 
 test('a voter with company holds the door; longest where those who stay would have no quorum', () => {

@@ -3,7 +3,7 @@ import { encodeConfChange } from '../../../src/raft/conf-change.ts'
 import { EMPTY_BYTES } from '../../../src/raft/types.ts'
 import { foundingWrite } from '../../../src/replica/founding.ts'
 import { defaultReplicaOptions } from '../../../src/replica/options.ts'
-import type { WalWrite } from '../../../src/replica/types.ts'
+import type { Input, WalWrite } from '../../../src/replica/types.ts'
 import { put } from '../../sim/clients/requests.ts'
 import { TestCluster } from './cluster.ts'
 
@@ -56,6 +56,24 @@ describe('an orderly leave', () => {
     expect(cluster.voters(3)).toEqual([3])
     cluster.until('it leads', () => cluster.leader === 3)
     expect(isAnswered(cluster, 3, 1)).toBe(true)
+  })
+
+  test('of the leader of two, whose last word comes while the other one waits for its own vote', () => {
+    const cluster = TestCluster.of(2)
+    const late: Input[] = []
+    cluster.drop = ({ from, message }) => {
+      const isLate = from === 1 && message.kind === 'raft' && message.message.entries.length === 0
+      if (isLate) late.push({ kind: 'message', viewer: false, from, message })
+      return isLate
+    }
+    cluster.stall(2, () => cluster.voters(2).join() === '2')
+    cluster.input(1, { kind: 'leave', fate: 'demote' })
+    cluster.until('the other one alone has a vote, as gossip says', () => cluster.voters(2).join() === '2')
+    expect(late).not.toHaveLength(0)
+    cluster.turn(2, late)
+    cluster.unstall(2)
+    expect(cluster.replica(2).status().role).toBe('leader')
+    expect(cluster.said(1)).toEqual(['left'])
   })
 
   test('of a follower: the voters stay odd in number', () => {
