@@ -30,12 +30,12 @@ export function farewell(status: HostStatus, sharedMemory: boolean, owing: boole
   const { replica, adopted, links } = status
   const here = new Set([replica.member, ...adopted])
   const others = replica.members.some(({ member, connected }) => connected && !here.has(member))
-  // A status may be older than what the worker knows of who has just joined over a link.
-  const linked = links.some(({ state }) => state === 'up')
-  if (!others && !linked) return owing ? { leave: true, holdMs: goodbyeHoldMs } : { leave: false, holdMs: 0 }
+  // A status is some 100 ms old, in which a link that was opening can have come up, and somebody have joined over it. The worker
+  // knows, and opens the door at once if nobody has.
+  if (!others && links.length === 0) return owing ? { leave: true, holdMs: goodbyeHoldMs } : { leave: false, holdMs: 0 }
   const votes = replica.members.some(({ member, state }) => state === 'voter' && here.has(member))
   // Bridged channels need this very thread: holding it would hold up the farewell.
-  const workerLinked = links.some(({ kind, state }) => kind !== 'bridged' && state === 'up')
+  const workerLinked = links.some(({ kind }) => kind !== 'bridged')
   if (!workerLinked) return { leave: true, holdMs: 0 }
   if (!votes) return { leave: true, holdMs: goodbyeHoldMs }
   if (sharedMemory) {
