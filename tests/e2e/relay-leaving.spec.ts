@@ -35,6 +35,8 @@ test('of two devices over the relay alone, one goes on writing after the Chromiu
   await goes.close({ runBeforeUnload: true })
   await closed
   await stays.evaluate(() => window.db.put('after', 'written by the one that stays'))
-  expect(await stays.evaluate(() => window.db.status().replica.leader === window.db.member)).toBe(true)
+  await expect
+    .poll(() => stays.evaluate(() => window.db.status().replica.leader === window.db.member), { timeout: 30_000 })
+    .toBe(true)
   await server.close()
 })
