@@ -43,7 +43,7 @@ export const tabFaultKinds = [
 export const diskFaultKinds = ['stall', 'slowDisk', 'full', 'writeError', 'crashTorn', 'corrupt', 'wipe'] as const
 
 /** What hits an election at its narrow places. */
-export const electionFaultKinds = ['crashVoters', 'deafHandOver', 'lateAnswers', 'longOldLog'] as const
+export const electionFaultKinds = ['crashVoters', 'deafHandOver', 'lateAnswers', 'longOldLog', 'slowOldDisk'] as const
 
 export type NetworkFaultKind = (typeof networkFaultKinds)[number]
 export type TabFaultKind = (typeof tabFaultKinds)[number]
@@ -235,7 +235,7 @@ export const faultKinds: readonly FaultKind[] = [
 /** Less often, what costs much time or lets little else happen after it; more often, what seldom gets all that it needs. */
 const frequencies: Partial<Record<FaultKind, number>> = {
   ...{ crashAll: 0.3, sleepAll: 0.3, congestion: 0.5 },
-  ...{ longOldLog: 10, lateAnswers: 5, deafHandOver: 5 },
+  ...{ longOldLog: 10, lateAnswers: 5, deafHandOver: 5, slowOldDisk: 5 },
 }
 
 const autoCompactions: Readonly<Record<AutoCompaction['kind'], AutoCompaction>> = {

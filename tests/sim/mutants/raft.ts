@@ -6,6 +6,7 @@ import { RawNode } from '../../../src/raft/raw-node.ts'
 import { ReadOnly } from '../../../src/raft/read-only.ts'
 import { ProgressTracker } from '../../../src/raft/tracker.ts'
 import { type MemberId, NONE } from '../../../src/raft/types.ts'
+import { Unstable } from '../../../src/raft/unstable.ts'
 import { MembershipDriver } from '../../../src/replica/membership-driver.ts'
 import type { Mutant } from './mutants.ts'
 import { all, replaceGetter, replaceMethod } from './patch.ts'
@@ -221,6 +222,29 @@ export const raftMutants: readonly Mutant[] = [
             original.call(this, change)
             return original.call(this, change)
           },
+      ),
+  },
+  {
+    name: 'what was replaced while it was written counts as durable',
+    install: () =>
+      all(
+        replaceMethod(
+          Raft.prototype,
+          'step',
+          original =>
+            function (this: Raft, message) {
+              const isWritten = message.type === 'MsgStorageAppendResp'
+              return original.call(this, isWritten ? { ...message, term: this.term } : message)
+            },
+        ),
+        replaceMethod(
+          Unstable.prototype,
+          'stableTo',
+          original =>
+            function (this: Unstable, index, term) {
+              original.call(this, index, this.term(index) ?? term)
+            },
+        ),
       ),
   },
   {

@@ -33,6 +33,9 @@ export class ElectionFaults {
       case 'longOldLog':
         this.#longOldLog(leader, random)
         return
+      case 'slowOldDisk':
+        this.#slowOldDisk(leader, random)
+        return
     }
   }
 
@@ -148,6 +151,18 @@ export class ElectionFaults {
       hear()
     }
     comeBack()
+  }
+
+  /**
+   * Nobody hears the leader any more, and its disk stalls with what it is asked to write. By the time it hears another leader, which
+   * has it replace all that, the disk goes on: with what was replaced first.
+   */
+  #slowOldDisk(leader: SimulatedMember, random: Random): void {
+    const others = this.#othersThan(leader)
+    const speak = this.#cluster.network.cut(others.map(({ id }) => [leader.id, id] as const))
+    const stallMs = this.#electionMs * random.between(2, 4)
+    leader.disk.stall(stallMs)
+    this.#schedule.after(stallMs - random.between(1, 8) * tickMs, speak)
   }
 
   get #electionMs(): number {
