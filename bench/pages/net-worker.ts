@@ -1,7 +1,7 @@
 import { encodePeerMessage } from '../../src/net/codec.ts'
 import { FrameWriter } from '../../src/net/frames.ts'
 import { Links } from '../../src/net/worker/links.ts'
-import { EMPTY_BYTES, type Message } from '../../src/raft/types.ts'
+import { newMessage } from '../../src/raft/message.ts'
 import type { PeerMessage } from '../../src/replica/types.ts'
 import type { FromNetWorker, NetLoad, NetResult, ToNetWorker } from './net-messages.ts'
 
@@ -162,22 +162,11 @@ function message({ as, bytes }: NetLoad, number: number): PeerMessage {
     const chunk = { term: 1, metadata, checksum: 0, bytes: 2 ** 40, offset: number * bytes, round: 1, data }
     return { kind: 'snapshotChunk', chunk }
   }
-  const append: Message = {
-    type: 'MsgApp',
-    to: other,
-    from: self,
-    term: 1,
-    logTerm: 1,
-    index: number,
-    entries: [{ term: 1, index: number + 1, type: 'normal', data }],
-    commit: number,
-    vote: 0,
-    snapshot: null,
-    reject: false,
-    rejectHint: 0,
-    context: EMPTY_BYTES,
-    responses: [],
-  }
+  const append = newMessage('MsgApp', other, self, 1)
+  append.logTerm = 1
+  append.index = number
+  append.entries = [{ term: 1, index: number + 1, type: 'normal', data }]
+  append.commit = number
   return { kind: 'raft', message: append }
 }
 

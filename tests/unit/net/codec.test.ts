@@ -8,24 +8,16 @@ import {
   snapshotChunkBytesMax,
 } from '../../../src/net/codec.ts'
 import { peerNameBytesMax } from '../../../src/net/routed.ts'
-import { EMPTY_BYTES, LOCAL_APPEND_THREAD, type Message } from '../../../src/raft/types.ts'
+import { newMessage } from '../../../src/raft/message.ts'
+import { LOCAL_APPEND_THREAD, type Message } from '../../../src/raft/types.ts'
 import { linkFrame, localTypes, raftMessage } from './arbitraries.ts'
 
 const append: Message = {
-  type: 'MsgApp',
-  to: 2,
-  from: 1,
-  term: 3,
+  ...newMessage('MsgApp', 2, 1, 3),
   logTerm: 2,
   index: 7,
   entries: [{ term: 3, index: 8, type: 'normal', data: Uint8Array.of(1, 2, 3) }],
   commit: 7,
-  vote: 0,
-  snapshot: null,
-  reject: false,
-  rejectHint: 0,
-  context: EMPTY_BYTES,
-  responses: [],
 }
 
 /** Offsets in an encoded raft message, from the layout in codec.ts. */

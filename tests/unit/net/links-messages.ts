@@ -1,4 +1,5 @@
-import { EMPTY_BYTES, type Message } from '../../../src/raft/types.ts'
+import { newMessage } from '../../../src/raft/message.ts'
+import type { Message } from '../../../src/raft/types.ts'
 import type { PeerMessage } from '../../../src/replica/types.ts'
 
 /** Messages as members send them, for the tests of what carries them. Those of member 11 to member 22. */
@@ -7,24 +8,7 @@ export const MEMBER_A = 11
 export const MEMBER_B = 22
 
 export function raftMessage(fields: Partial<Message>): PeerMessage {
-  const message: Message = {
-    type: 'MsgHeartbeat',
-    to: MEMBER_B,
-    from: MEMBER_A,
-    term: 1,
-    logTerm: 0,
-    index: 0,
-    entries: [],
-    commit: 0,
-    vote: 0,
-    snapshot: null,
-    reject: false,
-    rejectHint: 0,
-    context: EMPTY_BYTES,
-    responses: [],
-    ...fields,
-  }
-  return { kind: 'raft', message }
+  return { kind: 'raft', message: { ...newMessage('MsgHeartbeat', MEMBER_B, MEMBER_A, 1), ...fields } }
 }
 
 export function appendOf(bytes: number, index = 0): PeerMessage {

@@ -2,31 +2,15 @@ import { describe, expect, test } from 'vitest'
 import { decodeLinkFrame, encodePeerMessage } from '../../../src/net/codec.ts'
 import { hopsMax } from '../../../src/net/routed.ts'
 import { Topology } from '../../../src/net/worker/topology.ts'
-import { EMPTY_BYTES, type Entry, type MemberId, type Message } from '../../../src/raft/types.ts'
+import { newMessage } from '../../../src/raft/message.ts'
+import type { Entry, MemberId, Message } from '../../../src/raft/types.ts'
 import type { PeerMessage } from '../../../src/replica/types.ts'
 import { nameOf, VirtualMesh } from './virtual-mesh.ts'
 
 const entry: Entry = { term: 1, index: 5, type: 'normal', data: new Uint8Array(200) }
 
 function raft(fields: Partial<Message>): PeerMessage {
-  const message: Message = {
-    type: 'MsgApp',
-    to: 0,
-    from: 0,
-    term: 1,
-    logTerm: 1,
-    index: 4,
-    entries: [],
-    commit: 4,
-    vote: 0,
-    snapshot: null,
-    reject: false,
-    rejectHint: 0,
-    context: EMPTY_BYTES,
-    responses: [],
-    ...fields,
-  }
-  return { kind: 'raft', message }
+  return { kind: 'raft', message: { ...newMessage('MsgApp', 0, 0, 1), logTerm: 1, index: 4, commit: 4, ...fields } }
 }
 
 function range(from: number, to: number): number[] {
