@@ -1,3 +1,4 @@
+import { equalBytes } from '../../binary/bytes.ts'
 import type { Entry, Message } from '../../raft/types.ts'
 import type { PeerMessage } from '../../replica/types.ts'
 
@@ -24,13 +25,9 @@ function isAlikeRaft(a: Message, b: Message): boolean {
     a.vote === b.vote &&
     a.reject === b.reject &&
     a.rejectHint === b.rejectHint &&
-    isSameContext(a.context, b.context) &&
+    equalBytes(a.context, b.context) &&
     isSameRun(a.entries, b.entries)
   )
-}
-
-function isSameContext(a: Uint8Array, b: Uint8Array): boolean {
-  return a === b || (a.length === b.length && a.every((byte, at) => byte === b[at]))
 }
 
 /** A leader's appends hold the very entries of its log, one after the other. */

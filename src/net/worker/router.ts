@@ -1,3 +1,4 @@
+import { equalBytes } from '../../binary/bytes.ts'
 import { type MemberId, NONE } from '../../raft/types.ts'
 import type { PeerMessage } from '../../replica/types.ts'
 import { decodeLinkFrame, encodeLinkFrame, encodePeerMessage, isAcknowledgement } from '../codec.ts'
@@ -206,7 +207,7 @@ export class Router {
 
   #hold(origins: readonly MemberId[], to: MemberId, frame: RoutedFrame, via: string): void {
     const alike = this.#held.find(
-      held => held.to === to && held.frame.viewer === frame.viewer && isSame(held.frame.inner, frame.inner),
+      held => held.to === to && held.frame.viewer === frame.viewer && equalBytes(held.frame.inner, frame.inner),
     )
     if (alike !== undefined) {
       for (const origin of origins) alike.origins.add(origin)
@@ -299,10 +300,4 @@ function payloadBytes(message: PeerMessage): number {
   let bytes = 0
   for (const { data } of message.message.entries) bytes += data.length
   return bytes
-}
-
-function isSame(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  for (let at = 0; at < a.length; at += 1) if (a[at] !== b[at]) return false
-  return true
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ByteReader, BytesError, ByteWriter } from '../../../src/binary/bytes.ts'
+import { ByteReader, BytesError, ByteWriter, equalBytes } from '../../../src/binary/bytes.ts'
 
 describe('integers', () => {
   test('every safe integer comes back', () => {
@@ -77,4 +77,13 @@ describe('a reader', () => {
     expect(new ByteReader(Uint8Array.of(1)).boolean()).toBe(true)
     expect(() => new ByteReader(Uint8Array.of(2)).boolean()).toThrow(BytesError)
   })
+})
+
+test('bytes are equal by what they hold, whatever buffer they are views of', () => {
+  const whole = Uint8Array.of(9, 1, 2, 3, 1, 2, 4)
+  expect(equalBytes(whole, whole)).toBe(true)
+  expect(equalBytes(whole.subarray(1, 3), whole.subarray(4, 6))).toBe(true)
+  expect(equalBytes(whole.subarray(1, 4), whole.subarray(4, 7))).toBe(false)
+  expect(equalBytes(whole.subarray(1, 3), whole.subarray(1, 4))).toBe(false)
+  expect(equalBytes(new Uint8Array(0), new Uint8Array(0))).toBe(true)
 })
