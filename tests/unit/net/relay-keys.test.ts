@@ -1,20 +1,12 @@
 import fc from 'fast-check'
-import { beforeAll, expect, test } from 'vitest'
-import { newInvite, viewerInvite } from '../../../src/client/invite.ts'
+import { expect, test } from 'vitest'
 import type { PeerRole } from '../../../src/net/links-protocol.ts'
 import { toBase64Url } from '../../../src/net/page/base64.ts'
-import { type SealKeys, sealKeys } from '../../../src/net/page/keys.ts'
 import { RelayKeyExchange } from '../../../src/net/page/relay-keys.ts'
 import { Seal } from '../../../src/net/page/seal.ts'
+import { roomKeys } from './room-keys.ts'
 
-let editors: SealKeys
-let viewers: SealKeys
-
-beforeAll(async () => {
-  const invite = newInvite()
-  editors = await sealKeys(invite)
-  viewers = await sealKeys(await viewerInvite(invite))
-})
+const { editors, viewers } = await roomKeys()
 
 function nameIn(role: PeerRole, name: string): string {
   return role === 'viewer' ? `${name}-viewer` : name

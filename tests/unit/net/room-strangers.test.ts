@@ -1,20 +1,13 @@
-import { beforeAll, expect, test, vi } from 'vitest'
-import { newInvite, viewerInvite } from '../../../src/client/invite.ts'
+import { expect, test, vi } from 'vitest'
 import type { PeerRole } from '../../../src/net/links-protocol.ts'
 import type { Carrier, CarrierEvent } from '../../../src/net/page/carrier.ts'
-import { type SealKeys, sealKeys } from '../../../src/net/page/keys.ts'
+import type { SealKeys } from '../../../src/net/page/keys.ts'
 import { type PeerSignal, readPeerSignal } from '../../../src/net/page/peer-signal.ts'
 import { Room } from '../../../src/net/page/room.ts'
 import { Seal } from '../../../src/net/page/seal.ts'
+import { roomKeys } from './room-keys.ts'
 
-let editors: SealKeys
-let viewers: SealKeys
-
-beforeAll(async () => {
-  const invite = newInvite()
-  editors = await sealKeys(invite)
-  viewers = await sealKeys(await viewerInvite(invite))
-})
+const { editors, viewers } = await roomKeys()
 
 interface Parcel {
   readonly from: string

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
-import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { newInvite, viewerInvite } from '../../../src/client/invite.ts'
+import { describe, expect, test, vi } from 'vitest'
 import { fromBase64Url, toBase64Url } from '../../../src/net/page/base64.ts'
-import { type SealKeys, sealKeys } from '../../../src/net/page/keys.ts'
+import type { SealKeys } from '../../../src/net/page/keys.ts'
 import { type PeerSignal, readPeerSignal } from '../../../src/net/page/peer-signal.ts'
 import { type Opened, Seal, type SealRefusals } from '../../../src/net/page/seal.ts'
+import { roomKeys } from './room-keys.ts'
 
 const greeting = signal({ kind: 'greet', peer: 'a', answer: true, direct: true, relay: false, others: [] })
 const offer = signal({ kind: 'signal', attempt: 1, data: { type: 'offer', sdp: 'a=fingerprint:sha-256 00:11\r\n' } })
@@ -36,16 +36,8 @@ function tab(keys: SealKeys, peer: string): Tab {
   }
 }
 
-let editors: SealKeys
-let viewers: SealKeys
-let strangers: SealKeys
-
-beforeAll(async () => {
-  const invite = newInvite()
-  editors = await sealKeys(invite)
-  viewers = await sealKeys(await viewerInvite(invite))
-  strangers = await sealKeys(newInvite())
-})
+const { editors, viewers } = await roomKeys()
+const { editors: strangers } = await roomKeys()
 
 /** What somebody with these keys can seal, whatever the rules are. */
 async function envelope(keys: SealKeys, mark: number, signature: BufferSource, body: BufferSource): Promise<string> {
