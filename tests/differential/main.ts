@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { isUsageError, UsageError, wholeNumber } from '../command-line.ts'
 import { loadProtocol, type Protocol } from './protocol.ts'
 import { type Difference, runSeed } from './run.ts'
 import { comparedRelease, connectTo, etcdVersion, type Server, StartError, startEtcd, startGateway } from './servers.ts'
@@ -123,8 +124,6 @@ class Progress {
   }
 }
 
-class UsageError extends Error {}
-
 function readOptions(): Options | null {
   const { values } = parseArgs({
     options: {
@@ -138,23 +137,17 @@ function readOptions(): Options | null {
   })
   if (values.help) return null
   const against = values.against ?? null
-  const seeds = positive('seeds', values.seeds)
+  const seeds = wholeNumber('seeds', values.seeds, 1)
   if (against !== null && against !== 'etcd' && seeds > 1) {
     throw new UsageError('--seeds needs a new server for each: --against takes HOST:PORT for one seed only')
   }
   return {
-    seed: positive('seed', values.seed),
+    seed: wholeNumber('seed', values.seed, 1),
     seeds,
-    operations: positive('ops', values.ops),
-    differencesMax: positive('differences', values.differences),
+    operations: wholeNumber('ops', values.ops, 1),
+    differencesMax: wholeNumber('differences', values.differences, 1),
     against,
   }
-}
-
-function positive(name: string, value: string): number {
-  const number = Number(value)
-  if (Number.isSafeInteger(number) && number > 0) return number
-  throw new UsageError(`--${name} takes a positive whole number, not ${JSON.stringify(value)}`)
 }
 
 // By way of an exit, so that the servers end as well.
@@ -163,9 +156,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 try {
   process.exitCode = await main()
 } catch (error) {
-  const isUsage =
-    error instanceof UsageError ||
-    (error instanceof Error && 'code' in error && `${error.code}`.startsWith('ERR_PARSE_ARGS'))
+  const isUsage = isUsageError(error)
   if (!isUsage && !(error instanceof StartError)) throw error
   process.stderr.write(`${error.message}${isUsage ? ' (see --help)' : ''}\n`)
   process.exitCode = isUsage ? exitCodes.usage : exitCodes.noServer

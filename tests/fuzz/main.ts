@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
+import { isUsageError, UsageError, wholeNumber } from '../command-line.ts'
 import { decoders, shares } from './decoders.ts'
 import type { Result, Work } from './worker.ts'
 
@@ -28,6 +29,8 @@ const hangMsMax = 60_000
 const starter = `import('tsx/esm/api').then(tsx => tsx.tsImport('./worker.ts', ${JSON.stringify(import.meta.url)}))`
 /** Of a failing input. */
 const shownBytesMax = 256
+/** What is shared with the thread has 32 bits. */
+const numberMax = 2 ** 31 - 1
 
 interface Options {
   readonly inputs: number
@@ -35,8 +38,6 @@ interface Options {
   readonly only: string | null
   readonly from: number
 }
-
-class UsageError extends Error {}
 
 async function main(): Promise<number> {
   const options = readOptions()
@@ -130,25 +131,20 @@ function readOptions(): Options | null {
   if (values.help) return null
   const only = values.only ?? null
   if (only !== null && !decoders.some(({ name }) => name === only)) throw new UsageError(`there is no decoder ${only}`)
-  const from = whole('from', values.from, 0)
+  const from = wholeNumber('from', values.from, 0, numberMax)
   if (from > 0 && only === null) throw new UsageError('--from is a number of one decoder: --only says of which')
-  return { inputs: whole('inputs', values.inputs, 1), seed: whole('seed', values.seed, 0), only, from }
-}
-
-function whole(name: string, value: string, min: number): number {
-  const number = Number(value)
-  // What is shared with the thread has 32 bits.
-  if (Number.isInteger(number) && number >= min && number < 2 ** 31) return number
-  throw new UsageError(`--${name} takes a whole number from ${min}, not ${JSON.stringify(value)}`)
+  return {
+    inputs: wholeNumber('inputs', values.inputs, 1, numberMax),
+    seed: wholeNumber('seed', values.seed, 0, numberMax),
+    only,
+    from,
+  }
 }
 
 try {
   process.exitCode = await main()
 } catch (error) {
-  const isUsage =
-    error instanceof UsageError ||
-    (error instanceof Error && 'code' in error && `${error.code}`.startsWith('ERR_PARSE_ARGS'))
-  if (!isUsage) throw error
+  if (!isUsageError(error)) throw error
   process.stderr.write(`${error.message} (see --help)\n`)
   process.exitCode = exitCodes.usage
 }
