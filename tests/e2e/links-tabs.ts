@@ -4,7 +4,7 @@ import { SIGNALING_PATH } from '../../src/net/signaling-protocol.ts'
 import type { StartOptions } from '../pages/links.ts'
 import { test as base, expect } from './fixtures.ts'
 
-interface LinksFixtures {
+export interface LinksFixtures {
   signaling: { readonly url: string; stop(): Promise<void>; start(): Promise<void> }
   /** Opens the links page and starts it as the tab of this member. */
   join: (page: Page, member: number, options?: Partial<StartOptions>) => Promise<Page>

@@ -1,14 +1,22 @@
-import type { Page } from '@playwright/test'
+import type { BrowserContext, Page } from '@playwright/test'
 import { snapshotClass } from '../../src/net/worker/lane.ts'
 import { relayWindowBytesMax } from '../../src/net/worker/relay-path.ts'
 import { expect } from './fixtures.ts'
-import { bothUp, report, say, sendSnapshot, test } from './links-tabs.ts'
+import { bothUp, type LinksFixtures, report, say, sendSnapshot, test } from './links-tabs.ts'
 
 /** Links that go through the signaling server, because the tabs are told to use no other. */
 const relayOnly = { relay: 'always' } as const
 const relayed = { links: [{ kind: 'relay', state: 'up' }] }
 
 const snapshotBytes = 6 * 1024 * 1024
+
+/** Member 1 in one tab, member 2 in another, and a relayed link between them. */
+async function relayedTabs(context: BrowserContext, join: LinksFixtures['join']): Promise<{ a: Page; b: Page }> {
+  const a = await join(await context.newPage(), 1, relayOnly)
+  const b = await join(await context.newPage(), 2, relayOnly)
+  await bothUp(a, b)
+  return { a, b }
+}
 
 function countUps(page: Page, member: number): Promise<number> {
   return page.evaluate(member => window.tab.count({ kind: 'up', member }), member)
@@ -35,9 +43,7 @@ test('what is urgent arrives while a snapshot is under way, though both share on
   context,
   join,
 }) => {
-  const a = await join(await context.newPage(), 1, relayOnly)
-  const b = await join(await context.newPage(), 2, relayOnly)
-  await bothUp(a, b)
+  const { a, b } = await relayedTabs(context, join)
   await a.evaluate(bytes => {
     window.tab.do({ kind: 'sendSnapshot', to: 2, bytes })
     window.tab.do({ kind: 'say', to: 2, word: 7 })
@@ -60,9 +66,7 @@ test('a receiver that stands still costs the server no more than a window; the s
   context,
   join,
 }) => {
-  const a = await join(await context.newPage(), 1, relayOnly)
-  const b = await join(await context.newPage(), 2, relayOnly)
-  await bothUp(a, b)
+  const { a, b } = await relayedTabs(context, join)
   // Less than silence takes, so the link is to live.
   await b.evaluate(() => window.tab.do({ kind: 'block', ms: 2_000 }))
   await a.evaluate(bytes => window.tab.do({ kind: 'sendSnapshot', to: 2, bytes }), snapshotBytes)
@@ -79,9 +83,7 @@ test('a receiver that stands still for longer is given up, and linked again over
   context,
   join,
 }) => {
-  const a = await join(await context.newPage(), 1, relayOnly)
-  const b = await join(await context.newPage(), 2, relayOnly)
-  await bothUp(a, b)
+  const { a, b } = await relayedTabs(context, join)
   await b.evaluate(() => window.tab.do({ kind: 'block', ms: 6_000 }))
   await report(a, { kind: 'told', message: { type: 'down', reason: 'silent' } })
   await expect.poll(() => countUps(a, 2), { timeout: 40_000 }).toBeGreaterThan(1)
@@ -90,9 +92,7 @@ test('a receiver that stands still for longer is given up, and linked again over
 })
 
 test('relayed links end with the server and come back with it', async ({ context, join, signaling }) => {
-  const a = await join(await context.newPage(), 1, relayOnly)
-  const b = await join(await context.newPage(), 2, relayOnly)
-  await bothUp(a, b)
+  const { a, b } = await relayedTabs(context, join)
   await signaling.stop()
   await Promise.all([report(a, { kind: 'down', member: 2 }), report(b, { kind: 'down', member: 1 })])
   await signaling.start()
@@ -103,9 +103,7 @@ test('relayed links end with the server and come back with it', async ({ context
 })
 
 test('a tab that is closed says bye over the relay, too', async ({ context, join }) => {
-  const a = await join(await context.newPage(), 1, relayOnly)
-  const b = await join(await context.newPage(), 2, relayOnly)
-  await bothUp(a, b)
+  const { a, b } = await relayedTabs(context, join)
   await a.close({ runBeforeUnload: true })
   await report(b, { kind: 'told', message: { type: 'down', reason: 'bye' } })
 })
