@@ -131,7 +131,7 @@ export class GrowthCluster {
       topology,
       votes: member => voting.has(member),
       transmit: (peer, frame) => {
-        this.#transmit(tab, peer, frame)
+        this.#transmit(tab, peer, frame.slice())
         return true
       },
       deliver: (from, _to, message, viewer) => this.#push(tab, { kind: 'message', from, message, viewer }),

@@ -138,7 +138,7 @@ async function runRaw(load: NetLoad): Promise<NetResult> {
   if (raw === null) throw new Error('no channel')
   const writer = new FrameWriter()
   writer.add(encodePeerMessage(self, other, message(load, 0)))
-  const [frame] = writer.take()
+  const frame = writer.first
   if (frame === undefined) throw new Error('no frame')
   const before = heard.raw
   const began = performance.now()

@@ -2,8 +2,8 @@
  * Bytes in and out, with every bound checked. Integers are little-endian; terms, indexes and member ids take 8 bytes and
  * must be safe integers (53 bits).
  *
- * A writer is given its exact size beforehand, so a message is allocated once and its payload copied once. A reader
- * hands out views of what it reads and allocates nothing, so a length that lies costs nothing.
+ * A writer is given its exact size beforehand, so a message is allocated once, or not at all where it is written into a `Scratch`, and
+ * its payload copied once. A reader hands out views of what it reads and allocates nothing, so a length that lies costs nothing.
  */
 
 /** The bytes are not what they claim to be. The only thing a `ByteReader` throws. */
@@ -16,14 +16,31 @@ export const integerBytes = 8
 const twoTo32 = 2 ** 32
 const highMax = Math.floor(Number.MAX_SAFE_INTEGER / twoTo32)
 
+/** Memory for what is written and copied elsewhere before the next is written: to allocate costs more than to write a small message. */
+export class Scratch {
+  readonly bytes: Uint8Array<ArrayBuffer>
+  readonly view: DataView
+
+  constructor(size: number) {
+    this.bytes = new Uint8Array(size)
+    this.view = new DataView(this.bytes.buffer)
+  }
+}
+
 export class ByteWriter {
   readonly #bytes: Uint8Array<ArrayBuffer>
   readonly #view: DataView
   #position = 0
 
-  constructor(size: number) {
-    this.#bytes = new Uint8Array(size)
-    this.#view = new DataView(this.#bytes.buffer)
+  /** What does not fit into the scratch has memory of its own. */
+  constructor(size: number, scratch: Scratch | null = null) {
+    if (scratch !== null && size <= scratch.bytes.length) {
+      this.#bytes = scratch.bytes.subarray(0, size)
+      this.#view = scratch.view
+    } else {
+      this.#bytes = new Uint8Array(size)
+      this.#view = new DataView(this.#bytes.buffer)
+    }
   }
 
   u8(value: number): void {

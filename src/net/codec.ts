@@ -1,4 +1,4 @@
-import { ByteReader, BytesError, ByteWriter, integerBytes } from '../binary/bytes.ts'
+import { ByteReader, BytesError, ByteWriter, integerBytes, type Scratch } from '../binary/bytes.ts'
 import {
   entriesSize,
   membersSize,
@@ -162,28 +162,34 @@ export function decodeLinkFrame(bytes: Uint8Array): Decoded<LinkFrame> {
   }
 }
 
-export function encodePeerMessage(from: MemberId, to: MemberId, message: PeerMessage): Uint8Array<ArrayBuffer> {
+/** In `scratch`, if it fits: then it is good until that is written to again. */
+export function encodePeerMessage(
+  from: MemberId,
+  to: MemberId,
+  message: PeerMessage,
+  scratch: Scratch | null = null,
+): Uint8Array<ArrayBuffer> {
   switch (message.kind) {
     case 'raft': {
-      const writer = begin(RAFT, from, to, raftMessageSize(message.message))
+      const writer = begin(RAFT, from, to, raftMessageSize(message.message), scratch)
       writeRaftMessage(writer, message.message)
       return writer.finish()
     }
     case 'join':
     case 'removed': {
-      const writer = begin(message.kind === 'join' ? JOIN : REMOVED, from, to, integerBytes)
+      const writer = begin(message.kind === 'join' ? JOIN : REMOVED, from, to, integerBytes, scratch)
       writer.integer(message.member)
       return writer.finish()
     }
     case 'leave': {
-      const writer = begin(LEAVE, from, to, integerBytes + 1)
+      const writer = begin(LEAVE, from, to, integerBytes + 1, scratch)
       writer.integer(message.member)
       writer.u8(message.fate === 'remove' ? 1 : 0)
       return writer.finish()
     }
     case 'gossip': {
       const { role, term, commit, applied } = message.position
-      const writer = begin(GOSSIP, from, to, 1 + 4 * integerBytes)
+      const writer = begin(GOSSIP, from, to, 1 + 4 * integerBytes, scratch)
       writer.u8(roleCodes[role])
       writer.integer(term)
       writer.integer(commit)
@@ -198,13 +204,14 @@ export function encodePeerMessage(from: MemberId, to: MemberId, message: PeerMes
         from,
         to,
         4 * integerBytes + 8 + placeSize(chunk.metadata) + chunk.data.length,
+        scratch,
       )
       writeSnapshotChunk(writer, chunk)
       return writer.finish()
     }
     case 'snapshotAck': {
       const { name, verdict, offset, round } = message.ack
-      const writer = begin(SNAPSHOT_ACK, from, to, 4 * integerBytes + 5)
+      const writer = begin(SNAPSHOT_ACK, from, to, 4 * integerBytes + 5, scratch)
       writer.integer(name.index)
       writer.integer(name.term)
       writer.u32(name.checksum)
@@ -235,8 +242,14 @@ function writeSnapshotChunk(writer: ByteWriter, chunk: SnapshotChunk): void {
   writer.bytes(chunk.data)
 }
 
-function begin(type: number, from: MemberId, to: MemberId, bodySize: number): ByteWriter {
-  const writer = new ByteWriter(headerBytes + bodySize)
+function begin(
+  type: number,
+  from: MemberId,
+  to: MemberId,
+  bodySize: number,
+  scratch: Scratch | null = null,
+): ByteWriter {
+  const writer = new ByteWriter(headerBytes + bodySize, scratch)
   writer.u8(WIRE_VERSION)
   writer.u8(type)
   writer.integer(from)

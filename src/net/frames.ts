@@ -23,48 +23,83 @@ const lengthBytes = 4
 const partHeaderBytes = 1 + 3 * 4
 const partPayloadBytesMax = frameBytesMax - partHeaderBytes
 
-/** Collects a turn's messages to one channel; `take` gives the frames to send, in order. */
+/** Enough for what most turns say to a peer. */
+const firstMemoryBytes = 1024
+
+/**
+ * What waits for one channel, in frames: `first` is the next to send. Messages go into the frame that is still open, which has memory
+ * of its own that is used again and again: a frame that is sent at once costs no allocation.
+ */
 export class FrameWriter {
-  #messages: Uint8Array[] = []
+  /** Complete ones, oldest first. */
+  readonly #frames: Uint8Array<ArrayBuffer>[] = []
+  #framesBytes = 0
+  /** Where the open one is written; `#filled` bytes of it are there. */
+  #memory = new Uint8Array(firstMemoryBytes)
+  #filled = 0
   #nextId = 0
 
-  /** The message is not copied before `take`. Throws RangeError above `messageBytesMax`. */
+  /** Of all frames that wait. */
+  get bytes(): number {
+    return this.#framesBytes + this.#filled
+  }
+
+  /** Copies the message. Throws RangeError above `messageBytesMax`. */
   add(message: Uint8Array): void {
-    if (message.length > messageBytesMax) throw new RangeError(`a message of ${message.length} bytes`)
-    this.#messages.push(message)
+    const { length } = message
+    if (length > messageBytesMax) throw new RangeError(`a message of ${length} bytes`)
+    const size = lengthBytes + length
+    if (packedHeaderBytes + size > frameBytesMax) {
+      this.#complete()
+      this.#split(message)
+      return
+    }
+    if (this.#filled + size > frameBytesMax) this.#complete()
+    const start = this.#filled === 0 ? packedHeaderBytes : this.#filled
+    this.#reserve(start + size)
+    const memory = this.#memory
+    memory[0] = PACKED
+    for (let at = 0; at < lengthBytes; at++) memory[start + at] = length >>> (8 * at)
+    memory.set(message, start + lengthBytes)
+    this.#filled = start + size
   }
 
-  take(): Uint8Array<ArrayBuffer>[] {
-    const only = this.#messages[0]
-    if (only === undefined) return []
-    if (this.#messages.length === 1 && packedHeaderBytes + lengthBytes + only.length <= frameBytesMax) {
-      this.#messages = []
-      return [packOne(only)]
-    }
-    const frames: Uint8Array<ArrayBuffer>[] = []
-    let run: Uint8Array[] = []
-    let runSize = packedHeaderBytes
-    const flush = () => {
-      if (run.length > 0) frames.push(pack(run, runSize))
-      run = []
-      runSize = packedHeaderBytes
-    }
-    for (const message of this.#messages) {
-      const size = lengthBytes + message.length
-      if (runSize + size > frameBytesMax) flush()
-      if (packedHeaderBytes + size > frameBytesMax) {
-        this.#split(message, frames)
-      } else {
-        run.push(message)
-        runSize += size
-      }
-    }
-    flush()
-    this.#messages = []
-    return frames
+  /** Good until the next call of anything here. */
+  get first(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#frames[0] ?? (this.#filled > 0 ? this.#memory.subarray(0, this.#filled) : undefined)
   }
 
-  #split(message: Uint8Array, frames: Uint8Array<ArrayBuffer>[]): void {
+  /** The first one has been sent. */
+  drop(): void {
+    const frame = this.#frames.shift()
+    if (frame === undefined) this.#filled = 0
+    else this.#framesBytes -= frame.length
+  }
+
+  clear(): void {
+    this.#frames.length = 0
+    this.#framesBytes = 0
+    this.#filled = 0
+  }
+
+  #complete(): void {
+    if (this.#filled > 0) this.#push(this.#memory.slice(0, this.#filled))
+    this.#filled = 0
+  }
+
+  #push(frame: Uint8Array<ArrayBuffer>): void {
+    this.#frames.push(frame)
+    this.#framesBytes += frame.length
+  }
+
+  #reserve(size: number): void {
+    if (size <= this.#memory.length) return
+    const larger = new Uint8Array(Math.min(frameBytesMax, Math.max(size, 2 * this.#memory.length)))
+    larger.set(this.#memory.subarray(0, this.#filled))
+    this.#memory = larger
+  }
+
+  #split(message: Uint8Array): void {
     const id = this.#nextId
     this.#nextId = (this.#nextId + 1) >>> 0
     for (let offset = 0; offset < message.length; offset += partPayloadBytesMax) {
@@ -75,7 +110,7 @@ export class FrameWriter {
       writer.u32(message.length)
       writer.u32(offset)
       writer.bytes(payload)
-      frames.push(writer.finish())
+      this.#push(writer.finish())
     }
   }
 }
@@ -142,26 +177,6 @@ export class FrameReader {
     this.#partial = partial
     return null
   }
-}
-
-/** Most turns say one thing to a peer. */
-function packOne(message: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { length } = message
-  const frame = new Uint8Array(packedHeaderBytes + lengthBytes + length)
-  frame[0] = PACKED
-  for (let at = 0; at < lengthBytes; at++) frame[packedHeaderBytes + at] = length >>> (8 * at)
-  frame.set(message, packedHeaderBytes + lengthBytes)
-  return frame
-}
-
-function pack(messages: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter(size)
-  writer.u8(PACKED)
-  for (const message of messages) {
-    writer.u32(message.length)
-    writer.bytes(message)
-  }
-  return writer.finish()
 }
 
 function unpack(reader: ByteReader): Uint8Array[] {

@@ -7,7 +7,10 @@ export interface Channel {
   readonly bufferedAmount: number
   /** The owner keeps `bufferedAmount` below. */
   readonly windowBytesMax: number
-  /** Only while `open`. Returns false when the channel turned out to be closed. */
+  /**
+   * Only while `open`. The frame's memory is the caller's again when this returns. Returns false when the channel turned out to be
+   * closed.
+   */
   send(frame: Uint8Array<ArrayBuffer>): boolean
   /** What was sent still arrives. */
   close(): void
@@ -122,7 +125,8 @@ export function bridgedChannel(port: MessagePort, limits: ChannelLimits, events:
     },
     send(frame) {
       buffered += frame.byteLength
-      port.postMessage(frame.buffer, [frame.buffer])
+      const { buffer } = frame.slice()
+      port.postMessage(buffer, [buffer])
       return true
     },
     close() {

@@ -37,16 +37,16 @@ export class Lane {
   readonly #channel: Channel
   readonly #events: LaneEvents
   readonly #reader = new FrameReader()
-  readonly #queues: readonly Queue[]
+  readonly #queues: readonly { readonly limits: LaneClass; readonly writer: FrameWriter }[]
 
   /** `classes`: the first goes first. One at least. */
   constructor(classes: readonly LaneClass[], openChannel: (events: ChannelEvents) => Channel, events: LaneEvents) {
     this.#events = events
-    this.#queues = classes.map(limits => new Queue(limits))
+    this.#queues = classes.map(limits => ({ limits, writer: new FrameWriter() }))
     this.#channel = openChannel({
       onOpen: () => {
         events.onOpen()
-        this.#pump()
+        this.flush()
       },
       onFrame: frame => {
         events.onFrame(frame.length)
@@ -55,119 +55,65 @@ export class Lane {
         if (this.#reader.badFrames > badBefore) events.onBadFrame()
       },
       onGarbage: () => events.onBadFrame(),
-      onDrained: () => this.#pump(),
+      onDrained: () => this.flush(),
       onClosed: () => events.onClosed(),
     })
   }
 
   /** Waiting for the window, by class. */
   get queuedBytes(): readonly number[] {
-    return this.#queues.map(({ bytes }) => bytes)
+    return this.#queues.map(({ writer }) => writer.bytes)
   }
 
   get idle(): boolean {
-    return this.#queues.every(({ bytes }) => bytes === 0)
+    return this.#queues.every(({ writer }) => writer.bytes === 0)
   }
 
   /**
-   * Takes a message of the class with this number for the next `flush`. False when it is too large or too much is waiting already:
-   * it is dropped.
+   * Takes a message of the class with this number for the next `flush`, and a copy of its bytes. False when it is too large or too much
+   * is waiting already: it is dropped.
    */
   add(message: Uint8Array, rank = 0): boolean {
     // Only messages of the first class may be in parts, so that no two are at the same time.
     const fits = message.length <= wholeBytesMax
     const queue = this.#queues[fits ? rank : 0]
-    return queue?.add(message) ?? false
+    if (queue === undefined || message.length > messageBytesMax) return false
+    if (queue.writer.bytes > queue.limits.queueBytesMax) return false
+    queue.writer.add(message)
+    return true
   }
 
-  /** Packs what was added into as few frames as it takes, and sends as many as the window lets through. */
+  /** Sends as many frames as the window lets through, with as many messages in each as it can take. */
   flush(): void {
-    for (const queue of this.#queues) queue.pack()
-    this.#pump()
+    const channel = this.#channel
+    for (const { limits, writer } of this.#queues) {
+      const window = Math.max(frameBytesMax, channel.windowBytesMax * limits.windowShare)
+      for (;;) {
+        const frame = writer.first
+        if (frame === undefined) break
+        const { length } = frame
+        // Refused only by a channel about to say that it is closed.
+        if (!channel.open || channel.bufferedAmount + length > window || !channel.send(frame)) return
+        writer.drop()
+        this.#events.onSent(length)
+      }
+    }
   }
 
   /** Sends one last message past everything that waits, and closes. */
   closeWith(message: Uint8Array): void {
-    for (const queue of this.#queues) queue.clear()
+    for (const { writer } of this.#queues) writer.clear()
     this.add(message)
-    for (const frame of this.#queues[0]?.pack() ?? []) if (this.#channel.open) this.#channel.send(frame)
+    const last = this.#queues[0]?.writer.first
+    if (last !== undefined && this.#channel.open) this.#channel.send(last)
     this.close()
   }
 
   close(): void {
-    for (const queue of this.#queues) queue.clear()
+    for (const { writer } of this.#queues) writer.clear()
     this.#channel.close()
-  }
-
-  #pump(): void {
-    const channel = this.#channel
-    for (const queue of this.#queues) {
-      const window = Math.max(frameBytesMax, channel.windowBytesMax * queue.limits.windowShare)
-      for (;;) {
-        const frame = queue.first
-        if (frame === undefined) break
-        // Refused only by a channel about to say that it is closed.
-        if (!channel.open || channel.bufferedAmount + frame.length > window || !channel.send(frame)) return
-        queue.drop()
-        this.#events.onSent(frame.length)
-      }
-    }
   }
 }
 
 /** What certainly fits into one frame. */
 const wholeBytesMax = frameBytesMax - 64
-
-class Queue {
-  readonly limits: LaneClass
-  readonly #writer = new FrameWriter()
-  readonly #frames: Uint8Array<ArrayBuffer>[] = []
-  #frameBytes = 0
-  /** In the writer, not yet frames. */
-  #writerBytes = 0
-  #isPacked = true
-
-  constructor(limits: LaneClass) {
-    this.limits = limits
-  }
-
-  get bytes(): number {
-    return this.#frameBytes + this.#writerBytes
-  }
-
-  get first(): Uint8Array<ArrayBuffer> | undefined {
-    return this.#frames[0]
-  }
-
-  add(message: Uint8Array): boolean {
-    if (message.length > messageBytesMax || this.bytes > this.limits.queueBytesMax) return false
-    this.#writer.add(message)
-    this.#writerBytes += message.length
-    this.#isPacked = false
-    return true
-  }
-
-  /** The frames there are, those of what was added since the last call included. */
-  pack(): readonly Uint8Array<ArrayBuffer>[] {
-    if (this.#isPacked) return this.#frames
-    for (const frame of this.#writer.take()) {
-      this.#frames.push(frame)
-      this.#frameBytes += frame.length
-    }
-    this.#writerBytes = 0
-    this.#isPacked = true
-    return this.#frames
-  }
-
-  drop(): void {
-    this.#frameBytes -= this.#frames.shift()?.length ?? 0
-  }
-
-  clear(): void {
-    this.#writer.take()
-    this.#frames.length = 0
-    this.#frameBytes = 0
-    this.#writerBytes = 0
-    this.#isPacked = true
-  }
-}

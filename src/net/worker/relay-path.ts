@@ -85,7 +85,7 @@ export class RelayPath {
       send: frame => {
         if (!isOpen()) return false
         state.underWay += frame.length
-        state.waiting.push(frame)
+        state.waiting.push(frame.slice())
         this.#options.onReady()
         return true
       },

@@ -1,4 +1,4 @@
-import { equalBytes } from '../../binary/bytes.ts'
+import { equalBytes, Scratch } from '../../binary/bytes.ts'
 import { type MemberId, NONE } from '../../raft/types.ts'
 import type { PeerMessage } from '../../replica/types.ts'
 import { decodeLinkFrame, encodeLinkFrame, encodePeerMessage, isAcknowledgement } from '../codec.ts'
@@ -14,6 +14,8 @@ export const mergeMs = 10
 export const heldMax = 256
 /** A turn that sends more payload hands over what there is: from then on the links' own bounds count. */
 const pendingBytesMax = 1024 * 1024
+/** Most messages are smaller; for a large one its own memory is not what costs. */
+const scratchBytes = 16 * 1024
 /** How many messages of a turn a new one is compared with; those that are alike come close together. */
 const alikeMax = 8
 
@@ -21,7 +23,7 @@ export interface RouterOptions {
   readonly topology: Topology
   /** Members that vote: what they acknowledge is not held up. */
   readonly votes: (member: MemberId) => boolean
-  /** Gives a frame to the link with that peer. False when it is dropped. */
+  /** Gives a frame to the link with that peer, which copies it. False when it is dropped. */
   readonly transmit: (peer: string, frame: Uint8Array<ArrayBuffer>, precedence: Precedence) => boolean
   /** For a member hosted here. */
   readonly deliver: (from: MemberId, to: MemberId, message: PeerMessage, viewer: boolean) => void
@@ -82,6 +84,7 @@ export class Router {
   readonly #options: RouterOptions
   readonly #topology: Topology
   readonly #sets = new Map<string, LinkSets>()
+  readonly #scratch = new Scratch(scratchBytes)
   #batches: Batch[] = []
   /** The last batch each member has a place in: what it is sent later must not come before. */
   readonly #placeOf = new Map<MemberId, number>()
@@ -179,7 +182,8 @@ export class Router {
     for (const [via, members] of destinations) {
       const [only] = members
       if (members.length === 1 && only !== undefined && this.#topology.homeOf(only) === via) {
-        this.#transmit(via, encodePeerMessage(from, only, addressed(message, from, only)), precedence)
+        const own = addressed(message, from, only)
+        this.#transmit(via, encodePeerMessage(from, only, own, this.#scratch), precedence)
         continue
       }
       inner ??= encodePeerMessage(NONE, NONE, anonymous(message, from))

@@ -63,7 +63,11 @@ const frames: Decoder = {
     const valid = drawn(turn, seed).map(messages => {
       const writer = new FrameWriter()
       for (const message of messages) writer.add(message)
-      const series = writer.take()
+      const series: Uint8Array[] = []
+      for (let frame = writer.first; frame !== undefined; frame = writer.first) {
+        series.push(frame.slice())
+        writer.drop()
+      }
       const reader = new FrameReader()
       const got = series.flatMap(frame => reader.push(frame)).map(message => Buffer.from(message).toString('base64'))
       const given = messages.map(message => Buffer.from(message).toString('base64'))

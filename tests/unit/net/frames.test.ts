@@ -15,7 +15,16 @@ function message(length: number, seed = 1): Uint8Array {
 function framesOf(...messages: Uint8Array[]): Uint8Array[] {
   const writer = new FrameWriter()
   for (const one of messages) writer.add(one)
-  return writer.take()
+  return takeAll(writer)
+}
+
+function takeAll(writer: FrameWriter): Uint8Array[] {
+  const frames: Uint8Array[] = []
+  for (let frame = writer.first; frame !== undefined; frame = writer.first) {
+    frames.push(frame.slice())
+    writer.drop()
+  }
+  return frames
 }
 
 function readAll(reader: FrameReader, frames: readonly Uint8Array[]): Uint8Array[] {
@@ -36,7 +45,7 @@ describe('what goes in comes out', () => {
         for (const turn of turns) {
           const messages = turn.map((length, i) => message(length, i))
           for (const one of messages) writer.add(one)
-          const frames = writer.take()
+          const frames = takeAll(writer)
           for (const frame of frames) expect(frame.length).toBeLessThanOrEqual(frameBytesMax)
           const read = readAll(reader, frames)
           expect(read.length).toBe(messages.length)
@@ -58,14 +67,22 @@ describe('what goes in comes out', () => {
   )
 
   test('an empty turn makes no frame', () => {
-    expect(new FrameWriter().take()).toEqual([])
+    expect(takeAll(new FrameWriter())).toEqual([])
   })
 
-  test('taking empties the writer', () => {
+  test('what was sent is gone, what was not waits, and more joins it', () => {
     const writer = new FrameWriter()
     writer.add(message(10))
-    expect(writer.take()).toHaveLength(1)
-    expect(writer.take()).toEqual([])
+    expect([writer.first?.length, writer.bytes]).toEqual([15, 15])
+    writer.add(message(20))
+    expect([writer.first?.length, writer.bytes]).toEqual([39, 39])
+    writer.add(message(aloneMax))
+    expect(writer.bytes).toBe(39 + frameBytesMax)
+    expect(takeAll(writer).map(({ length }) => length)).toEqual([39, frameBytesMax])
+    expect([writer.first, writer.bytes]).toEqual([undefined, 0])
+    writer.add(message(10))
+    writer.clear()
+    expect([writer.first, writer.bytes]).toEqual([undefined, 0])
   })
 })
 
@@ -127,7 +144,7 @@ describe('bad frames are dropped and counted, never thrown', () => {
     const writer = new FrameWriter()
     writer.add(message(aloneMax + 1))
     writer.add(message(aloneMax + 1))
-    const [a1, a2, , b2] = writer.take()
+    const [a1, a2, , b2] = takeAll(writer)
     const reader = new FrameReader()
     if (a1 === undefined || a2 === undefined || b2 === undefined) throw new Error('four parts expected')
     expect(readAll(reader, [a1, b2])).toEqual([])

@@ -30,7 +30,7 @@ export class VirtualTab {
     const transmit = (peer: string, frame: Uint8Array<ArrayBuffer>) => {
       this.sentFrames += 1
       this.sentBytes += frame.length
-      mesh.post(this.topology.self, peer, frame)
+      mesh.post(this.topology.self, peer, frame.slice())
       return true
     }
     this.router = new Router({
