@@ -6,7 +6,6 @@ export interface Environment {
   readonly indexedDB?: unknown
   readonly Worker?: unknown
   readonly navigator?: { readonly locks?: unknown }
-  readonly RTCPeerConnection?: unknown
   readonly crossOriginIsolated?: boolean
   readonly SharedArrayBuffer?: typeof SharedArrayBuffer
 }
@@ -41,10 +40,6 @@ export function checkEnvironment(environment: Environment = globalThis): void {
       'Web Locks are not available, so two tabs could speak for one member. Use a current browser.',
     )
   }
-}
-
-export function webRtcAvailable(environment: Environment = globalThis): boolean {
-  return has(() => environment.RTCPeerConnection)
 }
 
 export function webRtcMissing(): FlotillaError {

@@ -1,5 +1,4 @@
-import type { MeshOptions, RelayPolicy } from '../net/page/mesh.ts'
-import { webRtcAvailable } from './environment.ts'
+import { type MeshOptions, type RelayPolicy, webRtcAvailable } from '../net/page/mesh.ts'
 import { FlotillaError } from './errors.ts'
 
 /** By which ways a tab and the others find and reach each other. */

@@ -41,6 +41,7 @@ export interface MeshStatus {
   readonly signaling: SignalingState | null
 }
 
+/** Whether this browser can connect directly to others. */
 export function webRtcAvailable(): boolean {
   return SimplePeer.WEBRTC_SUPPORT
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { checkEnvironment, type Environment, sharedMemory, webRtcAvailable } from '../../../src/client/environment.ts'
+import { checkEnvironment, type Environment, sharedMemory } from '../../../src/client/environment.ts'
 import { thrownBy } from './fake-host.ts'
 
 const complete = { isSecureContext: true, indexedDB: {}, Worker: class {}, navigator: { locks: {} } }
@@ -30,11 +30,6 @@ test('an API that throws when looked at is missing', () => {
     },
   }
   expect(thrownBy(() => checkEnvironment(environment))).toMatchObject({ code: 'STORAGE_UNAVAILABLE' })
-})
-
-test('WebRTC is asked for apart, since a member can do without', () => {
-  expect(webRtcAvailable({})).toBe(false)
-  expect(webRtcAvailable({ RTCPeerConnection: class {} })).toBe(true)
 })
 
 test('memory is shared where the page is isolated and the engine has any to share', () => {
