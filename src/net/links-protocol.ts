@@ -1,3 +1,5 @@
+import type { TabRole } from '../replica/types.ts'
+
 /**
  * What the page half of the mesh and the worker half say to each other over the `links` port. The page opens and closes
  * connections; the worker owns what travels on them.
@@ -5,9 +7,6 @@
 
 /** Names one connection attempt between this page and one peer; unique within the page's life. */
 export type LinkId = number
-
-/** By its invite. A page that cannot tell, being a viewer's, takes everybody for an editor. */
-export type PeerRole = 'editor' | 'viewer'
 
 export type ToLinks =
   /**
@@ -39,13 +38,16 @@ export type ToLinks =
       readonly link: LinkId
       readonly peer: string
       readonly kind: 'relay'
-      readonly role: PeerRole
+      readonly role: TabRole
       readonly to: string
       readonly sendKey: CryptoKey
       readonly receiveKey: CryptoKey
     }
-  /** What the peer of a `webrtc` or `bridged` link proved to be. Comes before the link can open, and it does not come up without. */
-  | { readonly type: 'role'; readonly link: LinkId; readonly role: PeerRole }
+  /**
+   * What the peer of a `webrtc` or `bridged` link proved to be; a viewer's page, which cannot tell, takes everybody for an editor. Comes before
+   * the link can open, and it does not come up without.
+   */
+  | { readonly type: 'role'; readonly link: LinkId; readonly role: TabRole }
   /**
    * Open a connection of the worker's own to the signaling server, as a relay; answered by `relayAddress`. In place of the one that is
    * open, if any. Whoever opens it again when it is lost is the page, which alone can get a ticket.

@@ -1,4 +1,3 @@
-import type { PeerRole } from '../net/links-protocol.ts'
 import type { MemberId } from '../raft/types.ts'
 import type {
   ClientRequest,
@@ -99,7 +98,7 @@ export interface LinkStatus {
   readonly peer: string
   readonly kind: LinkKind
   /** Null while the link is opening and it is not known yet. */
-  readonly role: PeerRole | null
+  readonly role: TabRole | null
   readonly state: 'opening' | 'up'
   /** Members the peer hosts. */
   readonly members: readonly MemberId[]

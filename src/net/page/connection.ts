@@ -1,6 +1,7 @@
 import type { SignalData } from 'simple-peer'
 import SimplePeer from 'simple-peer/simplepeer.min.js'
-import type { LinkId, PeerRole, ToLinks } from '../links-protocol.ts'
+import type { TabRole } from '../../replica/types.ts'
+import type { LinkId, ToLinks } from '../links-protocol.ts'
 import { bridgeChannel } from './bridge.ts'
 
 /** Negotiated ids, far above those that simple-peer's own channel is given in band. */
@@ -93,7 +94,7 @@ export class Handover {
   }
 
   /** Must come before the link can open, which does not come up without. */
-  giveRole(link: LinkId, role: PeerRole): void {
+  giveRole(link: LinkId, role: TabRole): void {
     this.#post({ type: 'role', link, role })
   }
 

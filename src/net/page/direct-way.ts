@@ -1,5 +1,6 @@
 import type { SignalData } from 'simple-peer'
-import type { LinkId, PeerRole } from '../links-protocol.ts'
+import type { TabRole } from '../../replica/types.ts'
+import type { LinkId } from '../links-protocol.ts'
 import { Connection, type Handover } from './connection.ts'
 import { nextLink } from './link-ids.ts'
 
@@ -16,7 +17,7 @@ type State = { readonly phase: 'idle' } | ({ readonly phase: 'trying' | 'up' } &
 
 export interface DirectWayOptions {
   readonly peer: string
-  readonly role: PeerRole
+  readonly role: TabRole
   /** Of the two, it is us who dials. */
   readonly dials: boolean
   readonly handover: Handover

@@ -1,4 +1,4 @@
-import type { PeerRole } from '../links-protocol.ts'
+import type { TabRole } from '../../replica/types.ts'
 import { fromHex } from './hex.ts'
 
 /**
@@ -8,7 +8,7 @@ import { fromHex } from './hex.ts'
 export interface Secret {
   /** 32 hex digits. */
   readonly clusterId: string
-  readonly role: PeerRole
+  readonly role: TabRole
   readonly secret: Uint8Array<ArrayBuffer>
 }
 

@@ -1,5 +1,6 @@
 import SimplePeer from 'simple-peer/simplepeer.min.js'
-import type { FromLinks, LinkId, PeerRole, ToLinks } from '../links-protocol.ts'
+import type { TabRole } from '../../replica/types.ts'
+import type { FromLinks, LinkId, ToLinks } from '../links-protocol.ts'
 import { Handover } from './connection.ts'
 import { LocalCarrier } from './local-carrier.ts'
 import { Peer, type Wish } from './peer.ts'
@@ -130,7 +131,7 @@ export class Mesh {
     this.#seat.end()
   }
 
-  #met(name: string, role: PeerRole, { direct, relay }: Ways): void {
+  #met(name: string, role: TabRole, { direct, relay }: Ways): void {
     let peer = this.#peers.get(name)
     if (peer === undefined) {
       peer = this.#makePeer(name, role)
@@ -140,7 +141,7 @@ export class Mesh {
     peer.met({ direct: direct && this.#ways.direct, relay: relay && this.#ways.relay })
   }
 
-  #makePeer(name: string, role: PeerRole): Peer {
+  #makePeer(name: string, role: TabRole): Peer {
     const { seal, iceServers = [], iceTransportPolicy = 'all' } = this.#options
     const post = (message: ToLinks) => this.#post(message)
     const rtcConfiguration = () => ({

@@ -1,4 +1,4 @@
-import type { PeerRole } from '../links-protocol.ts'
+import type { TabRole } from '../../replica/types.ts'
 
 const viewerMark = '-viewer'
 
@@ -8,7 +8,7 @@ const viewerMark = '-viewer'
  * timer, and a hidden page's timers run once a second (https://developer.chrome.com/blog/timer-throttling-in-chrome-88).
  * A wrong clock only changes who dials.
  */
-export function newPeerName(role: PeerRole, now = Date.now()): string {
+export function newPeerName(role: TabRole, now = Date.now()): string {
   const age = (Number.MAX_SAFE_INTEGER - now).toString(16).padStart(14, '0')
   const random = crypto.getRandomValues(new Uint8Array(9))
   const name = age + Array.from(random, byte => byte.toString(16).padStart(2, '0')).join('')
@@ -16,6 +16,6 @@ export function newPeerName(role: PeerRole, now = Date.now()): string {
 }
 
 /** What the bearer says that it is; a `Seal` of an editor lets nobody bear another name than that. */
-export function roleOfName(peer: string): PeerRole {
+export function roleOfName(peer: string): TabRole {
   return peer.endsWith(viewerMark) ? 'viewer' : 'editor'
 }

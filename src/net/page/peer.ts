@@ -1,5 +1,6 @@
 import type { SignalData } from 'simple-peer'
-import type { FromLinks, LinkId, PeerRole } from '../links-protocol.ts'
+import type { TabRole } from '../../replica/types.ts'
+import type { FromLinks, LinkId } from '../links-protocol.ts'
 import { Backoff } from './backoff.ts'
 import { DirectWay, type DirectWayOptions } from './direct-way.ts'
 import type { PeerSignal } from './peer-signal.ts'
@@ -31,7 +32,7 @@ export type Wish =
 
 export interface PeerOptions {
   readonly name: string
-  readonly role: PeerRole
+  readonly role: TabRole
   /** Of the two, it is us who dials. */
   readonly dials: boolean
   readonly direct: Omit<DirectWayOptions, 'peer' | 'role' | 'dials' | 'onLost' | 'say'>

@@ -1,4 +1,5 @@
-import type { LinkId, PeerRole, ToLinks } from '../links-protocol.ts'
+import type { TabRole } from '../../replica/types.ts'
+import type { LinkId, ToLinks } from '../links-protocol.ts'
 import { nextLink } from './link-ids.ts'
 import type { PeerSignal } from './peer-signal.ts'
 import type { RelaySeat, Seated } from './relay-seat.ts'
@@ -23,7 +24,7 @@ type State =
 
 export interface RelayWayOptions {
   readonly peer: string
-  readonly role: PeerRole
+  readonly role: TabRole
   /** Of the two, the first word is on us. */
   readonly dials: boolean
   readonly seat: Pick<RelaySeat, 'need' | 'release'>

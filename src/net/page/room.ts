@@ -1,4 +1,4 @@
-import type { PeerRole } from '../links-protocol.ts'
+import type { TabRole } from '../../replica/types.ts'
 import type { Carrier, CarrierEvent } from './carrier.ts'
 import { type Acquaintance, othersMax, type PeerSignal } from './peer-signal.ts'
 import type { Seal } from './seal.ts'
@@ -20,7 +20,7 @@ export interface Ways {
 
 export interface RoomEvents {
   /** A peer can be reached, and has said how it can be linked. A name has one role: the seal sees to that. */
-  onMet(peer: string, role: PeerRole, ways: Ways): void
+  onMet(peer: string, role: TabRole, ways: Ways): void
   /** It can be reached elsewhere than until now: what was on its way to it is lost. */
   onMoved(peer: string): void
   /** It cannot be reached any more. Says nothing about a living link. */
@@ -162,7 +162,7 @@ export class Room {
   }
 
   /** Takes note of who spoke from where. False if there is no more room for it, or it has another name there. */
-  #knows(hall: Hall, address: string, peer: string, role: PeerRole, signal: PeerSignal): boolean {
+  #knows(hall: Hall, address: string, peer: string, role: TabRole, signal: PeerSignal): boolean {
     const { events } = this.#options
     const named = hall.names.get(address) ?? peer
     // Or one viewer could be a whole room of made up peers.

@@ -1,4 +1,4 @@
-import type { PeerRole } from '../links-protocol.ts'
+import type { TabRole } from '../../replica/types.ts'
 import { fromBase64Url, toBase64Url } from './base64.ts'
 import type { SealKeys } from './keys.ts'
 import { roleOfName } from './peer-name.ts'
@@ -21,7 +21,7 @@ export interface Opened {
   /** Our own name; null: said to nobody by name. Only a greeting is, and it may be an old one. */
   readonly to: string | null
   /** What the sender is, as its name says, too. Proven, if we are an editor; a viewer's page cannot check and takes its word for it. */
-  readonly role: PeerRole
+  readonly role: TabRole
   readonly signal: PeerSignal
 }
 
@@ -42,7 +42,7 @@ interface Letter {
   readonly at: string
   readonly to: string | null
   readonly sequence: number
-  readonly role: PeerRole
+  readonly role: TabRole
   readonly signal: PeerSignal
 }
 
@@ -66,7 +66,7 @@ export class Seal {
   readonly #peer: string
   readonly #relay = new RelayKeyExchange()
   /** Apart, so that viewers cannot make us forget editors. */
-  readonly #heard: Readonly<Record<PeerRole, ReplayGuard>> = { editor: new ReplayGuard(), viewer: new ReplayGuard() }
+  readonly #heard: Readonly<Record<TabRole, ReplayGuard>> = { editor: new ReplayGuard(), viewer: new ReplayGuard() }
   readonly #refusals = { forged: 0, replayed: 0, misaddressed: 0, flooded: 0 }
   #sealed: Promise<unknown> = Promise.resolve()
   #opened: Promise<unknown> = Promise.resolve()
@@ -84,7 +84,7 @@ export class Seal {
     return seal
   }
 
-  get role(): PeerRole {
+  get role(): TabRole {
     return this.#keys.editor === null ? 'viewer' : 'editor'
   }
 
@@ -126,7 +126,7 @@ export class Seal {
    * The keys of a relay to a peer of this role, out of both salts. Between editors nobody else can have them; where one end is a viewer, no
    * more is proven than that the other has an invite. Null if the peer's salt is none.
    */
-  relayKeys(salt: string, other: RelayEnd & { readonly role: PeerRole }): Promise<RelayKeys | null> {
+  relayKeys(salt: string, other: RelayEnd & { readonly role: TabRole }): Promise<RelayKeys | null> {
     const { editor, viewer } = this.#keys
     const base = editor !== null && other.role === 'editor' ? editor.base : viewer
     return this.#relay.keys(base, { peer: this.#peer, salt }, other)

@@ -1,8 +1,8 @@
 import type { MemberId } from '../../raft/types.ts'
-import type { PeerMessage } from '../../replica/types.ts'
+import type { PeerMessage, TabRole } from '../../replica/types.ts'
 import type { LinkKind, LinkStatus } from '../../worker/protocol.ts'
 import { decodeLinkFrame, encodeLinkFrame, encodePeerMessage, type LinkFrame } from '../codec.ts'
-import type { FromLinks, LinkId, PeerRole, ToLinks } from '../links-protocol.ts'
+import type { FromLinks, LinkId, ToLinks } from '../links-protocol.ts'
 import type { PeerRecord, RoutedFrame } from '../routed.ts'
 import { bridgedChannel, type Channel, type ChannelEvents, closedChannel, transferredChannel } from './channel.ts'
 import { appendClass, Lane, type LaneClass, lowMarkBytes, snapshotClass, urgentClass, windowBytesMax } from './lane.ts'
@@ -83,7 +83,7 @@ export class Link {
   readonly #raft: Lane
   readonly #bulk: Lane
   #hosted: readonly MemberId[]
-  #role: PeerRole | null
+  #role: TabRole | null
   #state: State = { phase: 'opening', members: null }
   /** Lanes on which the peer has said bye. On the others there may still be what it said before. */
   readonly #farewells = new Set<LaneName>()
@@ -128,11 +128,11 @@ export class Link {
   }
 
   /** Null until the page has said it. */
-  get role(): PeerRole | null {
+  get role(): TabRole | null {
     return this.#role
   }
 
-  setRole(role: PeerRole): void {
+  setRole(role: TabRole): void {
     this.#role = role
     this.#becomeUpIfReady()
   }

@@ -1,7 +1,7 @@
-import type { FromLinks, PeerRole, ToLinks } from '../../../src/net/links-protocol.ts'
+import type { FromLinks, ToLinks } from '../../../src/net/links-protocol.ts'
 import { Links, type LinksClock, type LinksOptions } from '../../../src/net/worker/links.ts'
 import type { MemberId } from '../../../src/raft/types.ts'
-import type { PeerMessage } from '../../../src/replica/types.ts'
+import type { PeerMessage, TabRole } from '../../../src/replica/types.ts'
 
 /** Time that stands still until it is told to pass. */
 export class ManualClock implements LinksClock {
@@ -196,7 +196,7 @@ export function give(
   peer: string,
   link: number,
   channels: { raft: FakeDataChannel; bulk: FakeDataChannel },
-  role: PeerRole | null = 'editor',
+  role: TabRole | null = 'editor',
 ): void {
   // The fakes are all that `transferredChannel` touches of a data channel.
   const { raft, bulk } = channels as unknown as { raft: RTCDataChannel; bulk: RTCDataChannel }

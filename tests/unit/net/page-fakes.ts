@@ -1,16 +1,16 @@
 import { vi } from 'vitest'
-import type { PeerRole } from '../../../src/net/links-protocol.ts'
 import type { Carrier, CarrierEvent } from '../../../src/net/page/carrier.ts'
 import type { PeerSignal } from '../../../src/net/page/peer-signal.ts'
 import type { Opened, Seal } from '../../../src/net/page/seal.ts'
 import type { FromServer, ToServer } from '../../../src/net/signaling-protocol.ts'
+import type { TabRole } from '../../../src/replica/types.ts'
 
 /** Seals nothing, but needs as many promises as if it did. Who it is for and who said it is honoured; what is old is not known. */
 export class FakeSeal implements Pick<Seal, 'seal' | 'open'> {
   readonly #peer: string
-  readonly #role: PeerRole
+  readonly #role: TabRole
 
-  constructor(peer: string, role: PeerRole) {
+  constructor(peer: string, role: TabRole) {
     this.#peer = peer
     this.#role = role
   }

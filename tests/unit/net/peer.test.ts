@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import type { PeerRole, ToLinks } from '../../../src/net/links-protocol.ts'
+import type { ToLinks } from '../../../src/net/links-protocol.ts'
 import { Handover } from '../../../src/net/page/connection.ts'
 import { Peer, relayAfterMs } from '../../../src/net/page/peer.ts'
 import type { PeerSignal } from '../../../src/net/page/peer-signal.ts'
 import type { Seated } from '../../../src/net/page/relay-seat.ts'
+import type { TabRole } from '../../../src/replica/types.ts'
 import { settle } from './page-fakes.ts'
 
 /** What simple-peer is to a connection: the tests say what becomes of it. */
@@ -70,7 +71,7 @@ beforeEach(() => {
 })
 afterEach(() => vi.useRealTimers())
 
-function peer({ dials = true, role = 'editor' as PeerRole } = {}): Peer {
+function peer({ dials = true, role = 'editor' as TabRole } = {}): Peer {
   // The fakes' channels are no channels, and are not looked at.
   const port = { postMessage: (message: ToLinks) => posted.push(message) } as unknown as MessagePort
   return new Peer({

@@ -1,18 +1,18 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { PeerRole } from '../../../src/net/links-protocol.ts'
 import { toBase64Url } from '../../../src/net/page/base64.ts'
 import { RelayKeyExchange } from '../../../src/net/page/relay-keys.ts'
 import { Seal } from '../../../src/net/page/seal.ts'
+import type { TabRole } from '../../../src/replica/types.ts'
 import { roomKeys } from './room-keys.ts'
 
 const { editors, viewers } = await roomKeys()
 
-function nameIn(role: PeerRole, name: string): string {
+function nameIn(role: TabRole, name: string): string {
   return role === 'viewer' ? `${name}-viewer` : name
 }
 
-function sealIn(role: PeerRole, name: string): Seal {
+function sealIn(role: TabRole, name: string): Seal {
   return Seal.create(role === 'editor' ? editors : viewers, nameIn(role, name))
 }
 

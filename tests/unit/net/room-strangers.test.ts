@@ -1,10 +1,10 @@
 import { expect, test, vi } from 'vitest'
-import type { PeerRole } from '../../../src/net/links-protocol.ts'
 import type { Carrier, CarrierEvent } from '../../../src/net/page/carrier.ts'
 import type { SealKeys } from '../../../src/net/page/keys.ts'
 import { type PeerSignal, readPeerSignal } from '../../../src/net/page/peer-signal.ts'
 import { Room } from '../../../src/net/page/room.ts'
 import { Seal } from '../../../src/net/page/seal.ts'
+import type { TabRole } from '../../../src/replica/types.ts'
 import { roomKeys } from './room-keys.ts'
 
 const { editors, viewers } = await roomKeys()
@@ -37,7 +37,7 @@ class Post {
 
 interface Met {
   readonly peer: string
-  readonly role: PeerRole
+  readonly role: TabRole
 }
 
 /** A tab of the room, at the address of its name. */

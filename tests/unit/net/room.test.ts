@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import type { PeerRole } from '../../../src/net/links-protocol.ts'
 import { greetMax, Room, type Ways } from '../../../src/net/page/room.ts'
+import type { TabRole } from '../../../src/replica/types.ts'
 import { FakeHall, FakeSeal, settle } from './page-fakes.ts'
 
 const both: Ways = { direct: true, relay: true }
@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => over.abort())
 
 /** A tab that does nothing but know who is there. */
-function tab(peer: string, role: PeerRole = 'editor', ways = both) {
+function tab(peer: string, role: TabRole = 'editor', ways = both) {
   const events: string[] = []
   const room = new Room({
     peer,
