@@ -32,7 +32,7 @@ export class Topology {
   readonly #links = new Map<string, boolean>()
   /** Of two who claim a member the later is right: one lock, one voice. */
   readonly #homes = new Map<MemberId, string>()
-  /** Of members of ours, who has taken one over before we knew that we had let go of it. */
+  /** Of members of ours, one at most for each: who has taken it over before we knew that we had let go of it, and claims it still. */
   readonly #heirs = new Map<MemberId, string>()
   /** Whom each peer last said it hosts. */
   readonly #claims = new Map<string, readonly MemberId[]>()
@@ -195,6 +195,8 @@ export class Topology {
       else if (known.lostAt === null) known.lostAt = nowMs
       else if (nowMs - known.lostAt >= forgetMs) this.#forget(peer)
     }
+    // A tab that went before it had told of itself: nobody else can lead to it.
+    for (const peer of this.#claims.keys()) if (!this.#links.has(peer) && !this.#known.has(peer)) this.#forget(peer)
   }
 
   #linksOf(peer: string): readonly Neighbour[] {
@@ -214,13 +216,17 @@ export class Topology {
   #forget(peer: string): void {
     this.#known.delete(peer)
     this.#claims.delete(peer)
-    for (const [member, home] of this.#homes) if (home === peer) this.#homes.delete(member)
+    for (const places of [this.#homes, this.#heirs]) {
+      for (const [member, place] of places) if (place === peer) places.delete(member)
+    }
   }
 
   /** A claim counts when it is made, not each time it is repeated. */
   #claim(peer: string, viewer: boolean, members: readonly MemberId[], repeated: readonly MemberId[]): void {
     for (const member of this.#claims.get(peer) ?? []) {
-      if (!members.includes(member) && this.#homes.get(member) === peer) this.#homes.delete(member)
+      if (members.includes(member)) continue
+      if (this.#homes.get(member) === peer) this.#homes.delete(member)
+      if (this.#heirs.get(member) === peer) this.#heirs.delete(member)
     }
     this.#claims.set(peer, members)
     for (const member of members) {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decodeLinkFrame, encodePeerMessage } from '../../../src/net/codec.ts'
 import { hopsMax } from '../../../src/net/routed.ts'
-import { Topology } from '../../../src/net/worker/topology.ts'
+import { forgetMs, Topology } from '../../../src/net/worker/topology.ts'
 import { newMessage } from '../../../src/raft/message.ts'
 import type { Entry, MemberId, Message } from '../../../src/raft/types.ts'
 import type { PeerMessage } from '../../../src/replica/types.ts'
@@ -111,6 +111,34 @@ describe('a member that this tab lent a voice', () => {
       [7, 'next'],
       [8, 'next'],
     ])
+  })
+
+  const withdrawals: readonly [string, (topology: Topology) => void][] = [
+    ['claims it no more', topology => topology.link('heir', false, [])],
+    ['said bye', topology => topology.depart('heir')],
+    [
+      'is long out of reach',
+      topology => {
+        topology.learn({ peer: 'heir', sequence: 1, viewer: false, members: [7], neighbours: [] })
+        topology.unlink('heir')
+        for (const nowMs of [0, forgetMs]) topology.prune(nowMs)
+      },
+    ],
+    [
+      'was gone before it had told of itself',
+      topology => {
+        topology.unlink('heir')
+        topology.prune(0)
+      },
+    ],
+  ]
+  test.each(withdrawals)('is not with a tab that took it over and %s by the time it is let go', (_, withdraw) => {
+    const topology = new Topology('self')
+    topology.host([1, 7])
+    topology.link('heir', false, [7])
+    withdraw(topology)
+    topology.host([1])
+    expect(topology.homeOf(7)).toBeNull()
   })
 })
 
