@@ -25,4 +25,8 @@ export type ToNetWorker =
   | { readonly kind: 'run'; readonly over: 'links' | 'raw'; readonly load: NetLoad }
 
 /** To `ready` and `run`. */
-export type FromNetWorker = { readonly kind: 'ready' } | { readonly kind: 'done'; readonly result: NetResult }
+export type FromNetWorker =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'done'; readonly result: NetResult }
+  /** A starved tab can lose its link. */
+  | { readonly kind: 'failed'; readonly message: string }

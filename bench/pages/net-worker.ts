@@ -39,7 +39,11 @@ addEventListener('message', async ({ data }: MessageEvent<ToNetWorker>) => {
       answer({ kind: 'ready' })
       break
     case 'run':
-      answer({ kind: 'done', result: await (data.over === 'links' ? runLinks(data.load) : runRaw(data.load)) })
+      try {
+        answer({ kind: 'done', result: await (data.over === 'links' ? runLinks(data.load) : runRaw(data.load)) })
+      } catch (error) {
+        answer({ kind: 'failed', message: String(error) })
+      }
       break
   }
 })
@@ -75,6 +79,7 @@ function join(port: MessagePort): void {
     },
     onDown() {
       other = 0
+      wake()
     },
     onMessage: (_from, _to, message) => linkHeard(message),
     onChange() {},
@@ -112,19 +117,24 @@ function rawHeard(data: ArrayBuffer): void {
 const answerEvery = 8
 const answerBytes = 8
 
+async function linkWoken(): Promise<void> {
+  await woken()
+  if (other === 0) throw new Error('the link is down')
+}
+
 async function runLinks(load: NetLoad): Promise<NetResult> {
   if (links === null) throw new Error('no links')
   const before = heard.links
   const began = performance.now()
   const wireBefore = sentBytes()
   for (let sent = 0; sent < load.messages; ) {
-    while (sent - (heard.links - before) + load.perTurn > load.window) await woken()
+    while (sent - (heard.links - before) + load.perTurn > load.window) await linkWoken()
     for (let turn = 0; turn < load.perTurn; turn++, sent++) {
       if (!links.send(self, other, message(load, sent))) throw new Error('a message was dropped')
     }
     links.flush()
   }
-  while (heard.links - before < load.messages) await woken()
+  while (heard.links - before < load.messages) await linkWoken()
   const ms = performance.now() - began
   return { ms, frames: load.messages / load.perTurn, wireBytes: sentBytes() - wireBefore }
 }

@@ -33,7 +33,7 @@ export class NetPage {
 
   async run(over: 'links' | 'raw', load: NetLoad): Promise<NetResult> {
     const said = await this.#ask({ kind: 'run', over, load })
-    if (said.kind !== 'done') throw new Error('the worker did not run the load')
+    if (said.kind !== 'done') throw new Error(said.kind === 'failed' ? said.message : 'the worker did not run the load')
     return said.result
   }
 
