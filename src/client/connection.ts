@@ -19,6 +19,7 @@ import {
 } from './calls.ts'
 import { aborted, FlotillaError } from './errors.ts'
 import { type DatabaseEvent, EventLog } from './events.ts'
+import type { PageCounts } from './page-metrics.ts'
 import { type PendingWrite, type SettledWrite, writeBytes } from './pending.ts'
 import { Observable, type Readable } from './readable.ts'
 import { Writes } from './writes.ts'
@@ -119,7 +120,7 @@ export class Connection {
   }
 
   /** What a page has under way, for `metrics()`. */
-  get counts(): { readonly writes: number; readonly watches: number; readonly leases: number } {
+  get counts(): PageCounts {
     const watches = [...this.#sent.values()].filter(({ kind }) => kind === 'watch').length
     return { writes: this.#writes.size, watches, leases: this.#leases.size }
   }

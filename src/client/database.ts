@@ -178,8 +178,8 @@ export class Database extends Namespace<string> implements AsyncDisposable {
   }
 
   /** Prometheus text: this tab's member, its log, its links and its page, with etcd's names where etcd counts the same. */
-  async metrics(): Promise<string> {
-    return (await this.#metrics()) + pageMetrics(this.#connection.counts)
+  metrics(): Promise<string> {
+    return this.#metrics()
   }
 
   /**
@@ -224,15 +224,4 @@ export class Database extends Namespace<string> implements AsyncDisposable {
     await this.#close()
     this.#connection.fail(new FlotillaError('STOPPED', 'The database was closed.'))
   }
-}
-
-function pageMetrics({ writes, watches, leases }: Connection['counts']): string {
-  const gauges = [
-    ['flotilla_page_pending_writes', 'Writes of this page and its earlier lives not answered yet.', writes],
-    ['flotilla_page_watches', 'Watches of this page.', watches],
-    ['flotilla_page_leases', 'Leases this page holds.', leases],
-  ] as const
-  return gauges
-    .map(([name, help, value]) => `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`)
-    .join('')
 }

@@ -1,6 +1,6 @@
 import type { SealKeys } from '../net/page/keys.ts'
 import { Mesh, type MeshStatus } from '../net/page/mesh.ts'
-import { Seal } from '../net/page/seal.ts'
+import { noRefusals, Seal, type SealRefusals } from '../net/page/seal.ts'
 import type { SignalingState } from './database.ts'
 import { canReachOthers, type NetworkPlan } from './network-options.ts'
 import type { Observable } from './readable.ts'
@@ -14,6 +14,8 @@ export interface NetworkPlace {
 
 /** The page's connections to its peers. Each worker has its own, as its channels cannot be taken back from it. */
 export class Network {
+  /** Of all seals that there were, since a worker that is gone takes no count with it. */
+  readonly refusals: SealRefusals = noRefusals()
   readonly #signaling: Observable<SignalingState>
   readonly #place: NetworkPlace
   /** The worker in use, and the seal of its name, which outlives a mesh. */
@@ -28,7 +30,7 @@ export class Network {
 
   /** Takes leave of the peers that an earlier worker knew: to them, this is another. */
   serve(host: WorkerHost): void {
-    this.#host = { worker: host, seal: Seal.create(this.#place.keys, host.peer) }
+    this.#host = { worker: host, seal: Seal.create(this.#place.keys, host.peer, this.refusals) }
     this.#close()
     this.#open()
   }

@@ -15,6 +15,7 @@ import { membershipOptions } from './membership.ts'
 import { firstSignalingState, Network } from './network.ts'
 import { canReachOthers, type NetworkOptions, networkPlan } from './network-options.ts'
 import { watchPageLife } from './page-life.ts'
+import { pageMetrics } from './page-metrics.ts'
 import { Observable } from './readable.ts'
 import { type Persist, Persistence } from './storage.ts'
 import { Supervisor } from './supervisor.ts'
@@ -165,7 +166,10 @@ function run(running: Running): Database {
     signaling,
     sessionTtlSeconds,
     faults: new Faults({ network, worker: supervisor }),
-    metrics: () => supervisor.ask(control => control.metrics()),
+    metrics: async () => {
+      const ofWorker = await supervisor.ask(control => control.metrics())
+      return ofWorker + pageMetrics(connection.counts, network.refusals)
+    },
     exportData: goOn => supervisor.ask(control => control.exportData(Comlink.proxy(async fraction => goOn(fraction)))),
     leave: async force => {
       unwrap(await supervisor.ask(control => control.leaveForGood(force)))

@@ -25,16 +25,20 @@ export interface Opened {
   readonly signal: PeerSignal
 }
 
-/** Envelopes that were not opened, by why. */
+/** How many envelopes were not opened, or did not count, by why. */
 export interface SealRefusals {
   /** Sealed by nobody with an invite, or by a viewer in an editor's name; or none at all. */
-  readonly forged: number
+  forged: number
   /** Here before, or our own. */
-  readonly replayed: number
+  replayed: number
   /** For somebody else, or brought from another address than its sender's. */
-  readonly misaddressed: number
+  misaddressed: number
   /** Came faster than they could be opened. */
-  readonly flooded: number
+  flooded: number
+}
+
+export function noRefusals(): SealRefusals {
+  return { forged: 0, replayed: 0, misaddressed: 0, flooded: 0 }
 }
 
 interface Letter {
@@ -67,29 +71,26 @@ export class Seal {
   readonly #relay = new RelayKeyExchange()
   /** Apart, so that viewers cannot make us forget editors. */
   readonly #heard: Readonly<Record<TabRole, ReplayGuard>> = { editor: new ReplayGuard(), viewer: new ReplayGuard() }
-  readonly #refusals = { forged: 0, replayed: 0, misaddressed: 0, flooded: 0 }
+  readonly #refusals: SealRefusals
   #sealed: Promise<unknown> = Promise.resolve()
   #opened: Promise<unknown> = Promise.resolve()
   #opening = 0
 
-  private constructor(keys: SealKeys, peer: string) {
+  private constructor(keys: SealKeys, peer: string, refusals: SealRefusals) {
     this.#keys = keys
     this.#peer = peer
+    this.#refusals = refusals
   }
 
-  /** For the life of the page under this name, which is one of its role (`newPeerName`). */
-  static create(keys: SealKeys, peer: string): Seal {
-    const seal = new Seal(keys, peer)
+  /** For the life of the page under this name, which is one of its role (`newPeerName`). Counts into `refusals`. */
+  static create(keys: SealKeys, peer: string, refusals = noRefusals()): Seal {
+    const seal = new Seal(keys, peer, refusals)
     if (roleOfName(peer) !== seal.role) throw new Error(`no name for one who is ${seal.role}: ${peer}`)
     return seal
   }
 
   get role(): TabRole {
     return this.#keys.editor === null ? 'viewer' : 'editor'
-  }
-
-  get refusals(): SealRefusals {
-    return { ...this.#refusals }
   }
 
   /** `at`: our address on the carrier that is to take it. Answers come in the order of the calls. */

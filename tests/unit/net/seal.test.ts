@@ -3,7 +3,7 @@ import { describe, expect, test, vi } from 'vitest'
 import { fromBase64Url, toBase64Url } from '../../../src/net/page/base64.ts'
 import type { SealKeys } from '../../../src/net/page/keys.ts'
 import { type PeerSignal, readPeerSignal } from '../../../src/net/page/peer-signal.ts'
-import { type Opened, Seal, type SealRefusals } from '../../../src/net/page/seal.ts'
+import { noRefusals, type Opened, Seal, type SealRefusals } from '../../../src/net/page/seal.ts'
 import { roomKeys } from './room-keys.ts'
 
 const greeting = signal({ kind: 'greet', peer: 'a', answer: true, direct: true, relay: false, others: [] })
@@ -26,11 +26,10 @@ interface Tab {
 }
 
 function tab(keys: SealKeys, peer: string): Tab {
-  const seal = Seal.create(keys, peer)
+  const refusals = noRefusals()
+  const seal = Seal.create(keys, peer, refusals)
   return {
-    get refusals() {
-      return seal.refusals
-    },
+    refusals,
     seal: (to, signal) => seal.seal(to, signal, here),
     open: payload => seal.open(payload, here),
   }
@@ -200,13 +199,14 @@ describe('a server or stranger', () => {
   })
 
   test('cannot pass one on as its own, and by that be taken for its sender', async () => {
-    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b')]
+    const refusals = noRefusals()
+    const [a, b] = [Seal.create(editors, 'a'), Seal.create(editors, 'b', refusals)]
     for (const to of [null, 'b']) {
       const payload = await a.seal(to, greeting, 'where a is')
       expect(await b.open(payload, 'where the stranger is')).toBeNull()
       expect(await b.open(payload, 'where a is')).not.toBeNull()
     }
-    expect(b.refusals).toMatchObject({ misaddressed: 2 })
+    expect(refusals).toMatchObject({ misaddressed: 2 })
   })
 
   test('cannot play an envelope of an earlier life to a page that is loaded again, which has another name', async () => {
