@@ -133,6 +133,7 @@ export class Host implements Omit<HostControl, 'suspend' | 'cutLink' | 'mendLink
       status: this.#statusOf(this.#opened),
       replica: primary.replica.metrics(),
       links: this.#links.counters,
+      forwarded: this.#links.forwarded,
       fsync: primary.fsync,
       roundTrips: this.#roundTrips,
       page: page.counts,

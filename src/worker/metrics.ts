@@ -74,6 +74,8 @@ export interface MetricsParts {
   readonly status: HostStatus
   readonly replica: ReplicaMetrics
   readonly links: LinksCounters
+  /** Frames passed on for others. */
+  readonly forwarded: number
   readonly fsync: Histogram
   readonly roundTrips: RoundTrips
   readonly page: { readonly outboxWrites: number; readonly unansweredWrites: number; readonly keptLeases: number }
@@ -83,7 +85,7 @@ export interface MetricsParts {
  * All there is to count, in Prometheus' text format. Where etcd counts the same, the name is etcd's, and a dashboard made for
  * etcd shows it; what only we have begins with `flotilla_`.
  */
-export function renderMetrics({ status, replica, links, fsync, roundTrips, page }: MetricsParts): string {
+export function renderMetrics({ status, replica, links, forwarded, fsync, roundTrips, page }: MetricsParts): string {
   const { member, leader, commit, applied, members } = status.replica
   const text = new MetricsText()
   text.gauge('etcd_server_has_leader', 'Whether a leader exists.', leader === 0 ? 0 : 1)
@@ -135,6 +137,7 @@ export function renderMetrics({ status, replica, links, fsync, roundTrips, page 
   text.gauge('flotilla_outbox_writes', 'Of these, those durably kept.', page.outboxWrites)
   text.gauge('flotilla_kept_leases', 'Leases kept alive from here.', page.keptLeases)
   writeLinks(text, status.links, links)
+  text.counter('flotilla_frames_forwarded_total', 'Frames passed on for members that are not linked.', forwarded)
   return text.toString()
 }
 

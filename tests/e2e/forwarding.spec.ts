@@ -28,6 +28,13 @@ function elections(tab: BoardTab): Promise<number> {
   })
 }
 
+/** Frames that the tab has passed on for others. */
+function forwarded(tab: BoardTab): Promise<number> {
+  return tab.page.evaluate(async () =>
+    Number(/^flotilla_frames_forwarded_total (\d+)$/m.exec(await db().metrics())?.[1]),
+  )
+}
+
 test('a follower that loses its link to the leader goes on through a third: no election, and all write', async ({
   context,
   server,
@@ -40,6 +47,7 @@ test('a follower that loses its link to the leader goes on through a third: no e
   const following = await follower.member()
   const term = await leader.term()
   const before = await Promise.all(tabs.map(elections))
+  const forwardedBefore = await forwarded(third)
   const peer = await linkedTo(follower, leading)
   if (peer === null) throw new Error('the follower has no link to the leader')
 
@@ -60,6 +68,7 @@ test('a follower that loses its link to the leader goes on through a third: no e
     expect(await tab.leader()).toBe(leading)
   }
   expect(await Promise.all(tabs.map(elections))).toEqual(before)
+  expect(await forwarded(third)).toBeGreaterThan(forwardedBefore)
 
   await follower.page.evaluate(peer => db().faults.mend(peer), peer)
   await expect.poll(() => linkedTo(follower, leading), { timeout: 30_000 }).toBe(peer)

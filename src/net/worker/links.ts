@@ -48,7 +48,7 @@ export interface LinksOptions {
   onChange(): void
 }
 
-/** What was passed on or lost on the way, since the start. */
+/** Messages that were lost here, since the start. */
 export interface LinksCounters extends Readonly<RouterCounters> {
   readonly badFrames: number
 }
@@ -110,6 +110,11 @@ export class Links {
 
   get counters(): LinksCounters {
     return { ...this.#router.counters, badFrames: this.#badFrames }
+  }
+
+  /** Frames passed on for others since the start, each once for each link it left on. */
+  get forwarded(): number {
+    return this.#router.forwarded
   }
 
   status(): LinkStatus[] {

@@ -92,6 +92,7 @@ describe('the dashboards ask for what there is', () => {
       status: { ...aloneStatus, links: [linkTo('peer', [2])] },
       replica: TestCluster.of(1).replica(1).metrics(),
       links: { unreachable: 0, overflowed: 0, misdirected: 0, badFrames: 0, refused: 0 },
+      forwarded: 0,
       fsync: new Histogram(fsyncBucketsSeconds),
       roundTrips: new RoundTrips(),
       page: { outboxWrites: 0, unansweredWrites: 0, keptLeases: 0 },

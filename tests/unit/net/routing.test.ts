@@ -172,6 +172,7 @@ describe('messages', () => {
     mesh.settle()
     expect(mesh.tab(5).heard).toEqual(sent.map(message => ({ from: 1, to: 5, message, viewer: false })))
     for (const member of [2, 3, 4]) expect(mesh.tab(member).heard).toEqual([])
+    expect(range(1, 5).map(member => mesh.tab(member).router.forwarded)).toEqual([0, 20, 20, 20, 0])
   })
 
   test('a request passed on for somebody else keeps the name of who asked', () => {

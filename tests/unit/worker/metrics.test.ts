@@ -46,7 +46,7 @@ function render(): string {
   const links = { unreachable: 1, overflowed: 2, misdirected: 3, badFrames: 4, refused: 5 }
   const page = { outboxWrites: 5, unansweredWrites: 6, keptLeases: 7 }
   const status = { ...aloneStatus, adopted: [9], links: [link, { ...link, peer: 'q', state: 'opening' as const }] }
-  return renderMetrics({ status, replica: counts, links, fsync, roundTrips, page })
+  return renderMetrics({ status, replica: counts, links, forwarded: 38, fsync, roundTrips, page })
 }
 
 interface Family {
@@ -130,6 +130,7 @@ test('all of it is in the text format, under etcd’s names', () => {
     { To: link.peer, precedence: 'append', value: 32 },
     { To: link.peer, precedence: 'snapshot', value: 33 },
   ])
+  expect(value('flotilla_frames_forwarded_total')).toBe(38)
   for (const name of families.keys()) expect(name).toMatch(/^(etcd|flotilla)_/)
 })
 
