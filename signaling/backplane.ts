@@ -31,8 +31,6 @@ export interface Backplane {
 
 /** What a backplane asks of the rooms of this instance. The peers it speaks of are elsewhere unless said otherwise. */
 export interface SharedRooms {
-  /** Somebody came in. */
-  joined(room: string, id: string): void
   /** Were there before and are known only now: neither side has greeted the other. */
   found(room: string, ids: readonly string[]): void
   left(room: string, id: string): void

@@ -266,8 +266,8 @@ export class Connection implements Peer {
       this.#quota = new Quota(limits.relayFramesPerSecond, limits.relayBytesPerSecond, performance.now())
       this.#buffer.bytesMax = limits.relayBufferBytesMax
     } else {
-      // All of the room are told of its coming and of its going: whoever causes that pays for it.
-      this.address.quota.take(2 * rooms.peersIn(room), 0, performance.now())
+      // All of the room are told of its going: whoever causes that pays for it.
+      this.address.quota.take(rooms.peersIn(room), 0, performance.now())
     }
     this.#state = { phase: 'joining', room, as }
     const result = await rooms.join(room, this, as)

@@ -1,11 +1,11 @@
 /** Tellings in one turn of the event loop, at some microseconds each; what comes on top waits for the next. */
 const tellingsPerTurnMax = 1_024
-/** Pieces of news that wait. Who misses one learns of it when it sends to the peer and is told `unreachable`. */
+/** Pieces of news that wait. Who misses that a peer went learns of it when it sends to that one and is told `unreachable`. */
 const waitingMax = 20_000
 
 /**
- * Who came and who went, told to everybody in a room. When hundreds come into a room of a thousand at once that is a million tellings;
- * so they take turns with all else that the server does, and nobody in another room waits for more than a turn. Where few are to
+ * Who went, and who was found, told to everybody in a room. When hundreds leave a room of a thousand at once that is hundreds of thousands
+ * of tellings; so they take turns with all else that the server does, and nobody in another room waits for more than a turn. Where few are to
  * be told it is done at once.
  */
 export class News {

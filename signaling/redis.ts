@@ -263,13 +263,10 @@ export class RedisBackplane implements Backplane {
 
   #handle(frame: BackplaneFrame): void {
     switch (frame.type) {
-      case 'joined': {
-        const others = this.#rooms.get(frame.room)?.others
-        if (others === undefined || others.has(frame.id)) return
-        others.add(frame.id)
-        this.#shared?.joined(frame.room, frame.id)
+      case 'joined':
+        // It was told who is here, and greets them.
+        this.#rooms.get(frame.room)?.others.add(frame.id)
         break
-      }
       case 'left':
         this.#gone(frame.room, frame.id)
         break

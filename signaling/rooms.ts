@@ -61,8 +61,8 @@ export class Rooms implements SharedRooms {
   }
 
   /**
-   * Lets `peer` in and welcomes it with the ids of those who were there. A peer is announced to them, a relay to nobody. It may be
-   * taken out by `leave` before this resolves.
+   * Lets `peer` in and welcomes it with the ids of those who were there, if it is no relay. They hear of it when it greets them. It may
+   * be taken out by `leave` before this resolves.
    */
   async join(name: string, peer: Peer, as: JoinAs): Promise<JoinResult> {
     if (this.#counts.peer + this.#counts.relay >= this.#limits.peersMax) return 'SERVER_FULL'
@@ -94,7 +94,7 @@ export class Rooms implements SharedRooms {
     if (room.size === 0) this.#rooms.delete(name)
     if (member.as === 'relay') return
     this.#backplane?.leave(name, peer.id)
-    // Who was not welcome yet was announced to nobody here.
+    // Who was not welcome yet has greeted nobody here.
     if (member.early === null) this.left(name, peer.id)
   }
 
@@ -106,10 +106,6 @@ export class Rooms implements SharedRooms {
     if (this.deliver(name, from.id, to, payload)) return
     if (this.#backplane === null || to.startsWith(this.#backplane.instance)) from.send({ type: 'unreachable', to })
     else this.#backplane.send(name, from.id, to, payload)
-  }
-
-  joined(name: string, id: string): void {
-    this.#announce(name, { type: 'joined', id })
   }
 
   found(name: string, peers: readonly string[]): void {
@@ -144,17 +140,12 @@ export class Rooms implements SharedRooms {
     const early = member.early ?? []
     member.early = null
     for (const message of early) peer.send(message)
-    this.#announceTo(() => this.#welcomed(room).filter(other => other !== member), { type: 'joined', id: peer.id })
   }
 
   /** Whoever is not welcome yet will be told by its welcome. */
   #announce(name: string, message: FromServer): void {
-    this.#announceTo(() => this.#welcomed(this.#rooms.get(name)), message)
-  }
-
-  #announceTo(members: () => readonly Member[], message: FromServer): void {
     this.#news.spread(() => {
-      const told = members()
+      const told = this.#welcomed(this.#rooms.get(name))
       for (const { peer } of told) peer.send(message)
       return told.length
     })

@@ -21,7 +21,7 @@ export class SendBuffers {
 
   /**
    * What is written to one stream in one turn of the event loop leaves in one call to the system, which is most of what a message
-   * costs: when hundreds come into a large room at once, everybody in it is told of all of them together.
+   * costs: when hundreds leave a large room at once, everybody in it is told of all of them together.
    */
   holdForThisTurn(stream: Duplex): void {
     if (this.#held.has(stream)) return

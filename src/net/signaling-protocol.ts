@@ -2,9 +2,9 @@
  * The wire protocol between a tab and the signaling server, over WebSocket: JSON text frames, one message each, and binary
  * frames for what is relayed. The server passes both on inside a room, to one addressee each, and reads nothing in them.
  *
- * Who joins `as: 'peer'` is announced to the other peers of the room and exchanges `send` for `message`. Who joins
- * `as: 'relay'` is announced to nobody: its id travels inside sealed messages, and it exchanges binary frames with other
- * relays of the room, see `encodeRelayFrame`. Both are welcomed, told `unreachable`, and may `ping`.
+ * Who joins `as: 'peer'` is told who the room's other peers are, greets whom it will, and exchanges `send` for `message`; the others are
+ * told when it has left. Of who joins `as: 'relay'` nobody is told: its id travels inside sealed messages, and it exchanges binary
+ * frames with other relays of the room, see `encodeRelayFrame`. Both are welcomed, told `unreachable`, and may `ping`.
  */
 
 export const SIGNALING_PATH = '/signal'
@@ -48,7 +48,6 @@ export type FromServer =
       readonly peers: readonly string[]
       readonly turn: TurnServer | null
     }
-  | { readonly type: 'joined'; readonly id: string }
   /** These were here before, on another instance of the server that could not be reached then: greet them as those of a welcome. */
   | { readonly type: 'found'; readonly peers: readonly string[] }
   | { readonly type: 'left'; readonly id: string }
@@ -92,7 +91,6 @@ export function decodeFromServer(data: unknown): FromServer | null {
       return { type, id, peers: peers.filter(peer => typeof peer === 'string'), turn: decodeTurn(turn) }
     case 'found':
       return Array.isArray(peers) ? { type, peers: peers.filter(peer => typeof peer === 'string') } : null
-    case 'joined':
     case 'left':
       return typeof id === 'string' ? { type, id } : null
     case 'message':

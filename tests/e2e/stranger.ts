@@ -89,9 +89,6 @@ export class Stranger {
         this.#fellows.add(message.id)
         for (const id of message.peers) this.#peers.add(id)
         break
-      case 'joined':
-        this.#peers.add(message.id)
-        break
       case 'left':
         this.#peers.delete(message.id)
         break
@@ -107,6 +104,7 @@ export class Stranger {
       return
     }
     this.heard.push({ from, payload })
+    this.#peers.add(from)
     const middle = payload.length >> 1
     const other = payload[middle] === 'A' ? 'B' : 'A'
     this.#sendAll(payload)

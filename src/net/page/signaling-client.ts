@@ -160,9 +160,6 @@ export class SignalingClient implements Carrier {
       case 'found':
         onEvent({ kind: 'present', addresses: message.peers })
         break
-      case 'joined':
-        // It greets us, or somebody who names us to it.
-        break
       case 'left':
         onEvent({ kind: 'gone', address: message.id })
         break

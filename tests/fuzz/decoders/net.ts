@@ -146,7 +146,7 @@ const turnOrNone = fc.option(turnServer, { nil: null })
 const serverMessage = fc.oneof(
   fc.record({ type: fc.constant('welcome'), id: serverId, peers: texts, turn: turnOrNone }),
   fc.record({ type: fc.constant('found'), peers: texts }),
-  fc.record({ type: fc.constantFrom('joined', 'left'), id: serverId }),
+  fc.record({ type: fc.constant('left'), id: serverId }),
   fc.record({ type: fc.constant('message'), from: serverId, payload: fc.string() }),
   fc.record({ type: fc.constant('unreachable'), to: serverId }),
   fc.record({ type: fc.constant('pong') }),
@@ -155,7 +155,7 @@ const serverMessage = fc.oneof(
   fc.record({ type: fc.constant('error'), code: fc.constantFrom('ROOM_FULL', 'VERSION'), message: fc.string() }),
 )
 const serverFields = {
-  type: fc.constantFrom('welcome', 'found', 'joined', 'left', 'message', 'unreachable', 'turn', 'closing', 'error'),
+  type: fc.constantFrom('welcome', 'found', 'left', 'message', 'unreachable', 'turn', 'closing', 'error'),
   id: serverId,
   peers: texts,
   turn: oddObject({ urls: texts, username: fc.string(), credential: fc.string(), ttlSeconds: fc.double() }),

@@ -163,7 +163,7 @@ test('nothing is done after the end', () => {
   FakeWebSocket.last.welcome()
   over.abort()
   expect(FakeWebSocket.last.closed).toBe(true)
-  FakeWebSocket.last.hear({ type: 'joined', id: 'late' })
+  FakeWebSocket.last.hear({ type: 'found', peers: ['late'] })
   page.dispatchEvent(new Event('online'))
   vi.advanceTimersByTime(hourMs)
   expect(signaling.state.phase).toBe('closed')

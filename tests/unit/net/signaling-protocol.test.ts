@@ -13,7 +13,6 @@ const turn = { urls: ['turn:turn.example.org:3478?transport=udp'], username: '1:
 const known: FromServer[] = [
   { type: 'welcome', id: 'a', peers: ['b', 'c'], turn: null },
   { type: 'welcome', id: 'a', peers: [], turn },
-  { type: 'joined', id: 'a' },
   { type: 'found', peers: ['b'] },
   { type: 'left', id: 'a' },
   { type: 'message', from: 'a', payload: 'x' },

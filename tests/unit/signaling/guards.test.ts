@@ -221,9 +221,9 @@ describe('rates', () => {
     await client.closed
   })
 
-  test('who fills a room pays for all that are told of it, and gets no more connections until then', async () => {
+  test('who fills a room pays for all that will be told of its going, and gets no more connections until then', async () => {
     const port = await start({ limits: { addressFramesPerSecond: 10 } })
-    // A bucket of 100, while 50 who come one after the other would be 2,450 frames of news.
+    // A bucket of 100, while 50 who come one after the other would be 1,225 frames of news.
     let joined = 0
     const fill = async () => {
       for (; joined < 50; joined++) await TestClient.join(port, 'room')

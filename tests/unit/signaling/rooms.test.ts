@@ -128,7 +128,7 @@ test('what comes before the other instances have answered waits for the welcome'
   const peer = new RecordingPeer('here1')
   const joining = rooms.join('room', peer, 'peer')
   expect(backplane.rooms?.deliver('room', 'there1', 'here1', 'hello')).toBe(true)
-  backplane.rooms?.joined('room', 'there2')
+  backplane.rooms?.found('room', ['there2'])
   expect(peer.heard).toEqual([])
   backplane.answer(['there1', 'there2'])
   expect(await joining).toBe('joined')
@@ -138,7 +138,7 @@ test('what comes before the other instances have answered waits for the welcome'
   ])
 })
 
-test('two who come at the same time learn of each other once', async () => {
+test('of two who come at the same time, who is welcome last is told of the other', async () => {
   const backplane = new SlowBackplane()
   const rooms = new Rooms(limits, backplane)
   const [a, b] = [new RecordingPeer('here1'), new RecordingPeer('here2')]
@@ -150,10 +150,7 @@ test('two who come at the same time learn of each other once', async () => {
   answerFirst([])
   await first
   expect(a.heard).toEqual([{ type: 'welcome', peers: ['here2'] }])
-  expect(b.heard).toEqual([
-    { type: 'welcome', peers: [] },
-    { type: 'joined', id: 'here1' },
-  ])
+  expect(b.heard).toEqual([{ type: 'welcome', peers: [] }])
 })
 
 test('who leaves before it was let in is welcomed by nobody and missed by nobody', async () => {

@@ -12,19 +12,19 @@ beforeEach(async () => {
 afterEach(() => server.close())
 
 describe('rooms', () => {
-  test('a newcomer learns who is there, and they learn of it', async () => {
+  test('a newcomer learns who is there, and they hear of it when it greets them', async () => {
     const first = await TestClient.join(server.port, 'room')
     const second = await TestClient.join(server.port, 'room')
     expect(first.peers).toEqual([])
     expect(second.peers).toEqual([first.id])
-    expect(await first.client.next()).toEqual({ type: 'joined', id: second.id })
+    second.client.send({ type: 'send', to: first.id, payload: 'hello' })
+    expect(await first.client.next()).toEqual({ type: 'message', from: second.id, payload: 'hello' })
   })
 
   test('a message reaches its addressee alone, with the sender the server vouches for', async () => {
     const a = await TestClient.join(server.port, 'room')
     const b = await TestClient.join(server.port, 'room')
     const c = await TestClient.join(server.port, 'room')
-    expect((await b.client.next()).type).toBe('joined')
     a.client.send({ type: 'send', to: b.id, payload: '{"from":"somebody else"}' })
     expect(await b.client.next()).toEqual({ type: 'message', from: a.id, payload: '{"from":"somebody else"}' })
     await c.client.expectAlive()
@@ -42,7 +42,6 @@ describe('rooms', () => {
   test('who leaves is announced, and no longer reachable', async () => {
     const a = await TestClient.join(server.port, 'room')
     const b = await TestClient.join(server.port, 'room')
-    await a.client.next()
     b.client.socket.close()
     expect(await a.client.next()).toEqual({ type: 'left', id: b.id })
     a.client.send({ type: 'send', to: b.id, payload: 'late' })
@@ -98,7 +97,6 @@ describe('a bad frame costs its sender the connection and nobody else anything',
   test.each(cases)('%s', async (_name, joined, frame, code) => {
     const witness = await TestClient.join(server.port, 'room')
     const offender = joined ? (await TestClient.join(server.port, 'room')).client : await TestClient.open(server.port)
-    if (joined) expect((await witness.client.next()).type).toBe('joined')
     offender.socket.send(frame)
     expect(await offender.next()).toMatchObject({ type: 'error', code })
     expect((await offender.closed).code).toBe(1008)
@@ -109,7 +107,6 @@ describe('a bad frame costs its sender the connection and nobody else anything',
   test('a frame above the cap', async () => {
     const witness = await TestClient.join(server.port, 'room')
     const { client: offender } = await TestClient.join(server.port, 'room')
-    await witness.client.next()
     offender.socket.send(JSON.stringify({ type: 'send', to: witness.id, payload: 'x'.repeat(signalingFrameBytesMax) }))
     expect((await offender.closed).code).toBe(1009)
     expect((await witness.client.next()).type).toBe('left')
@@ -119,7 +116,6 @@ describe('a bad frame costs its sender the connection and nobody else anything',
   test('what an offender sends after its bad frame is not acted on', async () => {
     const witness = await TestClient.join(server.port, 'room')
     const { client: offender } = await TestClient.join(server.port, 'room')
-    await witness.client.next()
     offender.socket.send('{')
     offender.send({ type: 'send', to: witness.id, payload: 'still here' })
     await offender.closed
@@ -137,7 +133,6 @@ describe('liveness', () => {
   test('a peer that no longer answers is announced as left', async () => {
     const alive = await TestClient.join(server.port, 'room')
     const dead = await TestClient.join(server.port, 'room', { autoPong: false })
-    await alive.client.next()
     expect(await alive.client.next()).toEqual({ type: 'left', id: dead.id })
     await alive.client.expectAlive()
   })
