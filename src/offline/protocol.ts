@@ -4,6 +4,8 @@ export type ToServiceWorker =
   | { readonly type: 'isNewest'; readonly files: readonly string[] }
   /** This page is up. If every page runs the newest version, the files of others can go. */
   | { readonly type: 'tidy' }
+  /** This page was loaded past the service worker, which is to answer for it from now on. */
+  | { readonly type: 'claim' }
 
 const runningLockPrefix = 'flotilla.running '
 

@@ -40,6 +40,10 @@ self.addEventListener('message', event => {
       break
     case 'tidy':
       event.waitUntil(tidy(event))
+      break
+    case 'claim':
+      event.waitUntil(self.clients.claim())
+      break
   }
 })
 

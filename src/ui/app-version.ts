@@ -42,6 +42,9 @@ async function register(serviceWorkers: ServiceWorkerContainer): Promise<void> {
   setInterval(check, checkIntervalMs)
   // Timers of a sleeping machine do not count.
   document.addEventListener('visibilitychange', check)
+  const { active } = await serviceWorkers.ready
+  // It claims the pages that there are when it becomes active, and one that was on its way then is not among them.
+  if (active !== null && serviceWorkers.controller === null) tell(active, { type: 'claim' })
 }
 
 /** Resolves when this page has the lock. */

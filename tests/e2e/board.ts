@@ -134,6 +134,18 @@ export async function openTwo(contexts: [BrowserContext, BrowserContext], url: s
   return [first, second]
 }
 
+/** Runs in the page until the service worker has the whole app and answers for this page. */
+export async function kept(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    await navigator.serviceWorker.ready
+    if (navigator.serviceWorker.controller === null) {
+      await new Promise(resolve =>
+        navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true }),
+      )
+    }
+  })
+}
+
 /** The tabs, the leader's first. */
 export async function leaderFirst(tabs: readonly BoardTab[]): Promise<BoardTab[]> {
   const [some] = tabs

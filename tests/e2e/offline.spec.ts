@@ -3,23 +3,11 @@ import type { Page } from '@playwright/test'
 import { build, type Plugin } from 'vite'
 import { startServer } from '../../signaling/server.ts'
 import type { Database } from '../../src/client/flotilla.ts'
-import { BoardTab, installHandle, openTwo } from './board.ts'
+import { BoardTab, installHandle, kept, openTwo } from './board.ts'
 import { expect, test } from './fixtures.ts'
 
 /** Runs in the page: put there by `installHandle`. */
 declare function db(): Database
-
-/** Runs in the page until the service worker has the whole app and answers for this page. */
-async function kept(page: Page): Promise<void> {
-  await page.evaluate(async () => {
-    await navigator.serviceWorker.ready
-    if (navigator.serviceWorker.controller === null) {
-      await new Promise(resolve =>
-        navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true }),
-      )
-    }
-  })
-}
 
 /** The paths of what is kept, without the mark of their revision. */
 function keptFiles(page: Page): Promise<string[]> {
@@ -61,6 +49,20 @@ for (const engine of ['Chromium', 'Firefox'] as const) {
     await expect(again.card('Doing', 'Written without it')).toBeVisible()
   })
 }
+
+test('a page that was loaded past the service worker is served by it from then on', async ({ context, server }) => {
+  const tab = await BoardTab.open(context, server.url)
+  await kept(tab.page)
+  const devtools = await context.newCDPSession(tab.page)
+  // As a tab that is being loaded when the service worker becomes active; this one can be had at will.
+  const loaded = tab.page.waitForEvent('load')
+  await devtools.send('Page.reload', { ignoreCache: true })
+  await loaded
+  await tab.ready()
+  await kept(tab.page)
+  await server.stop()
+  expect(await tab.page.evaluate(async () => (await fetch('/')).status)).toBe(200)
+})
 
 test('what is kept is the app, and nothing that has to be asked for', async ({ context, server }) => {
   const tab = await BoardTab.open(context, server.url)
