@@ -63,13 +63,48 @@ export class Ledger {
     })
   }
 
+  /** The tab begins no more writes, and those it has begun are on record. */
+  async rest(tab: BoardTab): Promise<void> {
+    await tab.page.evaluate(async () => {
+      window.resting = true
+      await Promise.all(window.writing ?? [])
+    })
+  }
+
+  /** Resolves once each of these keys has an answer to a write that was asked for after that moment. */
+  everyoneWrites(keys: ReadonlySet<string>, since: number): Promise<void> {
+    return this.until(({ entries }) => {
+      const recent = new Set<string>()
+      for (let at = entries.length - 1; at >= 0; at -= 1) {
+        const entry = entries[at]
+        if (entry === undefined || entry.answeredAt < since) break
+        if (entry.askedAt >= since && keys.has(entry.key)) recent.add(entry.key)
+      }
+      return recent.size === keys.size
+    })
+  }
+
+  /** Between the two: the longest time in which none of these keys had an answer, and the longest that one of them waited. */
+  worst(keys: ReadonlySet<string>, since: number, until = Number.POSITIVE_INFINITY): { gapMs: number; waitMs: number } {
+    const told = this.entries.filter(
+      ({ key, answeredAt }) => keys.has(key) && answeredAt >= since && answeredAt <= until,
+    )
+    const times = told.map(({ answeredAt }) => answeredAt).sort((a, b) => a - b)
+    const gaps = times.map((time, at) => time - (times[at - 1] ?? since))
+    return {
+      gapMs: Math.max(...gaps),
+      waitMs: Math.max(...told.map(({ askedAt, answeredAt }) => answeredAt - Math.max(askedAt, since))),
+    }
+  }
+
   /** These keys were taken away on purpose. */
   forget(prefix: string): void {
     for (const key of [...this.#counts.keys()]) if (key.startsWith(prefix)) this.#counts.delete(key)
   }
 
-  /** Nothing acknowledged is missing, and nothing happened twice, as far as this tab knows with the cluster behind it. */
+  /** Nothing acknowledged is missing, and nothing happened twice, as far as this tab knows with the cluster behind it. Others may be writing. */
   async check(tab: BoardTab, prefix: string): Promise<void> {
+    const before = new Map(this.#counts)
     const found = await tab.page.evaluate(async prefix => {
       const { kvs } = await db().range({ prefix })
       return kvs.map(({ key, value, version }) => ({ key, written: Number.parseInt(value, 10), version }))
@@ -78,12 +113,21 @@ export class Ledger {
     const wrong: string[] = []
     for (const [key, count] of this.#counts) {
       const { written, version } = byKey.get(key) ?? { written: 0, version: 0 }
-      if (written < count) wrong.push(`${key}: ${count} was acknowledged, and ${written} is there`)
+      const acknowledged = before.get(key) ?? 0
+      if (written < acknowledged) wrong.push(`${key}: ${acknowledged} was acknowledged, and ${written} is there`)
       if (written > count + 1) wrong.push(`${key}: ${written} is there, and nobody asked for more than ${count + 1}`)
       if (written !== version) wrong.push(`${key}: ${version} writes made it ${written}`)
     }
     expect(wrong).toEqual([])
     expect(this.refused).toEqual([])
+  }
+}
+
+declare global {
+  interface Window {
+    resting?: boolean
+    /** Those of which nobody has been told yet. */
+    writing?: Set<Promise<void>>
   }
 }
 
@@ -103,8 +147,14 @@ function writeSteadily({ key, size, pauseMsPerMember }: Required<Account>): void
       .replica.members.filter(({ connected }) => connected).length
     setTimeout(next, pauseMsPerMember * linked, count + 1)
   }
+  window.writing ??= new Set()
+  const { writing } = window
   const next = (count: number) => {
-    write(count).catch(error => recordRefusal(`${key}: ${error}`))
+    if (window.resting) return
+    const written = write(count)
+      .catch(error => recordRefusal(`${key}: ${error}`))
+      .finally(() => writing.delete(written))
+    writing.add(written)
   }
   next(1)
 }

@@ -50,8 +50,8 @@ async function closeOneByOne(
   }
   const begunAt = Date.now()
   const keys = () => new Set(seats.map(({ key }) => key))
-  await everyoneWrites(ledger, keys(), begunAt)
-  const waits = [worst(ledger, keys(), begunAt)]
+  await ledger.everyoneWrites(keys(), begunAt)
+  const waits = [ledger.worst(keys(), begunAt)]
   while (seats.length > 1) {
     const gone = await choose(seats)
     const from = Date.now()
@@ -59,8 +59,8 @@ async function closeOneByOne(
     await gone?.tab.page.close({ runBeforeUnload: true })
     await closed
     seats = seats.filter(seat => seat !== gone)
-    await everyoneWrites(ledger, keys(), Date.now())
-    waits.push(worst(ledger, keys(), from))
+    await ledger.everyoneWrites(keys(), Date.now())
+    waits.push(ledger.worst(keys(), from))
   }
   const [before, ...closings] = waits
   if (before === undefined) throw new Error('nothing was measured')
@@ -115,28 +115,4 @@ async function views(tabs: readonly BoardTab[]): Promise<object[]> {
     said.map(({ voters, members, linked }) => JSON.stringify({ leaders, voters, members, linked })),
   )
   return [...different].map(view => JSON.parse(view))
-}
-
-/** Each of these tabs has been told of a write that it asked for after that moment. */
-function everyoneWrites(ledger: Ledger, keys: ReadonlySet<string>, since: number): Promise<void> {
-  return ledger.until(({ entries }) => {
-    const recent = new Set<string>()
-    for (let at = entries.length - 1; at >= 0; at -= 1) {
-      const entry = entries[at]
-      if (entry === undefined || entry.answeredAt < since) break
-      if (entry.askedAt >= since && keys.has(entry.key)) recent.add(entry.key)
-    }
-    return recent.size === keys.size
-  })
-}
-
-/** Since then: the longest time in which none of these tabs was told of a write, and the longest that one of them waited. */
-function worst(ledger: Ledger, keys: ReadonlySet<string>, since: number): { gapMs: number; waitMs: number } {
-  const told = ledger.entries.filter(({ key, answeredAt }) => keys.has(key) && answeredAt >= since)
-  const times = told.map(({ answeredAt }) => answeredAt).sort((a, b) => a - b)
-  const gaps = times.map((time, at) => time - (times[at - 1] ?? since))
-  return {
-    gapMs: Math.max(...gaps),
-    waitMs: Math.max(...told.map(({ askedAt, answeredAt }) => answeredAt - Math.max(askedAt, since))),
-  }
 }

@@ -15,10 +15,11 @@ export class ServerProcess {
     this.#exited = new Promise(resolve => child.once('exit', () => resolve()))
   }
 
-  static async start(environment: Record<string, string> = {}): Promise<ServerProcess> {
+  /** `fixedPort`: that of one which was killed. Any that is free if not given. */
+  static async start(environment: Record<string, string> = {}, fixedPort = 0): Promise<ServerProcess> {
     const child = spawn(
       process.execPath,
-      ['--import', 'tsx', 'signaling/main.ts', '--port', '0', '--host', '0.0.0.0'],
+      ['--import', 'tsx', 'signaling/main.ts', '--port', `${fixedPort}`, '--host', '0.0.0.0'],
       {
         env: { ...process.env, ...environment },
         stdio: ['ignore', 'pipe', 'pipe'],
