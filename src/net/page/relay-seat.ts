@@ -5,6 +5,8 @@ import { Backoff } from './backoff.ts'
 const seatTimeoutMs = 10_000
 const retryFirstMs = 500
 const retryMaxMs = 30_000
+/** A seat that was held this long was a good one: the next failure is a first failure again. */
+const stableMs = 5_000
 /** A seat that nobody needs is kept for so long: links that fail together need it one after the other. */
 const lingerMs = 10_000
 
@@ -18,7 +20,7 @@ export interface Seated {
 type State =
   | { readonly phase: 'none' }
   | { readonly phase: 'taking'; readonly timer: ReturnType<typeof setTimeout> }
-  | { readonly phase: 'taken'; readonly address: string }
+  | { readonly phase: 'taken'; readonly address: string; readonly since: number }
   | { readonly phase: 'waiting'; readonly timer: ReturnType<typeof setTimeout> }
 
 export interface RelaySeatOptions {
@@ -58,10 +60,10 @@ export class RelaySeat {
   heard(address: string | null): void {
     if (this.#state.phase === 'none') return
     const had = this.#state.phase === 'taken'
+    if (this.#state.phase === 'taken' && performance.now() - this.#state.since >= stableMs) this.#backoff.reset()
     this.#stopTimer()
     if (address !== null) {
-      this.#backoff.reset()
-      this.#state = { phase: 'taken', address }
+      this.#state = { phase: 'taken', address, since: performance.now() }
       for (const user of [...this.#users]) {
         if (had) user.onSeatLost()
         user.onSeat(address)
@@ -106,11 +108,12 @@ export class RelaySeat {
   }
 
   #retry(): void {
-    this.#stopTimer()
     if (this.#users.size === 0) {
-      this.#state = { phase: 'none' }
+      // What was asked for may still come about, and nobody would let go of it.
+      this.#leave()
       return
     }
+    this.#stopTimer()
     this.#state = { phase: 'waiting', timer: setTimeout(() => this.#take(), this.#backoff.next()) }
   }
 
