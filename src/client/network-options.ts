@@ -38,9 +38,13 @@ export function networkPlan(options: NetworkOptions): NetworkPlan {
   if (relay === 'always' && signaling === null) throw invalid('There is no relay without a signaling server.')
   const urls = signaling === null ? null : [signaling].flat().map(webSocketAddress)
   if (urls?.length === 0) throw invalid('There is no address of a signaling server. For none at all, give null.')
-  const fixed = async (ticket: string) => ticket
-  const ask = typeof ticket === 'string' ? () => fixed(ticket) : (ticket ?? null)
-  return { signaling: urls === null ? null : { urls, ticket: ask }, iceServers, iceTransportPolicy, relay }
+  const server = urls === null ? null : { urls, ticket: ticket == null ? null : asking(ticket) }
+  return { signaling: server, iceServers, iceTransportPolicy, relay }
+}
+
+function asking(ticket: NonNullable<NetworkOptions['ticket']>): (room: string) => Promise<string> {
+  // Async, so that a function that throws is like one that rejects: it is asked again after a while.
+  return async room => (typeof ticket === 'string' ? ticket : ticket(room))
 }
 
 /** Without a way to reach others a member runs alone: it can found a cluster and resume, but not join one. */
