@@ -65,10 +65,6 @@ export class Lane {
     return this.#queues.map(({ writer }) => writer.bytes)
   }
 
-  get idle(): boolean {
-    return this.#queues.every(({ writer }) => writer.bytes === 0)
-  }
-
   /**
    * Takes a message of the class with this number for the next `flush`, and a copy of its bytes. False when it is too large or too much
    * is waiting already: it is dropped.
