@@ -1,12 +1,12 @@
 import type { MemberId } from '../../raft/types.ts'
 import type { PeerMessage, TabRole } from '../../replica/types.ts'
 import type { LinkKind, LinkStatus } from '../../worker/protocol.ts'
-import { decodeLinkFrame, encodeLinkFrame, encodePeerMessage, type LinkFrame } from '../codec.ts'
+import { decodeLinkFrame, encodeLinkFrame, type LinkFrame } from '../codec.ts'
 import type { FromLinks, LinkId, ToLinks } from '../links-protocol.ts'
 import type { PeerRecord, RoutedFrame } from '../routed.ts'
 import { bridgedChannel, type Channel, type ChannelEvents, closedChannel, transferredChannel } from './channel.ts'
 import { appendClass, Lane, type LaneClass, lowMarkBytes, snapshotClass, urgentClass, windowBytesMax } from './lane.ts'
-import { type Precedence, precedenceOf } from './precedence.ts'
+import type { Precedence } from './precedence.ts'
 import type { Relay } from './relay.ts'
 import type { PeerTraffic } from './traffic.ts'
 
@@ -23,7 +23,8 @@ const roundTripAgeMsMax = 10_000
 export const badFramesMax = 16
 
 /** What is kept of a peer that speaks before this end is ready to hear; it is, as soon as the page has said who that is. */
-const earlyFramesMax = 256
+const earlyMessagesMax = 256
+export const earlyBytesMax = 8 * 1024 * 1024
 
 export type DownReason = Extract<FromLinks, { type: 'down' }>['reason']
 
@@ -93,6 +94,7 @@ export class Link {
   #spokeAt = 0
   /** What came before the link was up. */
   #early: Extract<LinkFrame, { kind: 'routed' | 'topology' }>[] = []
+  #earlyBytes = 0
   #badFrames = 0
   #ping = { nonce: 0, sentAt: 0 }
   #roundTrip: number | null = null
@@ -162,12 +164,7 @@ export class Link {
   }
 
   /** Queues a message for the next `flush`; false when it had to be dropped. */
-  send(from: MemberId, to: MemberId, message: PeerMessage): boolean {
-    return this.sendEncoded(encodePeerMessage(from, to, message), precedenceOf(message))
-  }
-
-  /** The same for one that is bytes already. */
-  sendEncoded(bytes: Uint8Array, precedence: Precedence): boolean {
+  send(bytes: Uint8Array, precedence: Precedence): boolean {
     const taken =
       precedence === 'urgent' ? this.#raft.add(bytes) : this.#bulk.add(bytes, precedence === 'append' ? 0 : 1)
     if (!taken) this.#traffic.dropped++
@@ -218,6 +215,7 @@ export class Link {
 
   #becomeDown(): void {
     if (this.up) this.#traffic.wentDown()
+    this.#early = []
     this.#state = { phase: 'down' }
   }
 
@@ -239,11 +237,11 @@ export class Link {
   #received(lane: LaneName, bytes: Uint8Array): void {
     if (this.#state.phase === 'down') return
     const frame = decodeLinkFrame(bytes)
-    if (frame.ok) this.#handle(lane, frame.value)
+    if (frame.ok) this.#handle(lane, frame.value, bytes.length)
     else this.#bad()
   }
 
-  #handle(lane: LaneName, frame: LinkFrame): void {
+  #handle(lane: LaneName, frame: LinkFrame, bytes: number): void {
     switch (frame.kind) {
       case 'hello':
         this.#heardHello(frame.protocol, frame.peer, frame.members)
@@ -267,7 +265,7 @@ export class Link {
       case 'routed':
       case 'topology':
         if (this.up) this.#passOn(frame)
-        else this.#keepForLater(frame)
+        else this.#keepForLater(frame, bytes)
         break
     }
   }
@@ -278,8 +276,9 @@ export class Link {
   }
 
   /** The other end may be up before this one, and says what it knows once. */
-  #keepForLater(frame: Extract<LinkFrame, { kind: 'routed' | 'topology' }>): void {
-    if (this.#early.length >= earlyFramesMax) this.#down('protocol')
+  #keepForLater(frame: Extract<LinkFrame, { kind: 'routed' | 'topology' }>, bytes: number): void {
+    this.#earlyBytes += bytes
+    if (this.#early.length >= earlyMessagesMax || this.#earlyBytes > earlyBytesMax) this.#down('protocol')
     else this.#early.push(frame)
   }
 

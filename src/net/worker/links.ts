@@ -334,7 +334,7 @@ export class Links {
     const link = this.#up.get(peer)
     if (link === undefined) return false
     this.#given.add(link)
-    return link.sendEncoded(frame, precedence)
+    return link.send(frame, precedence)
   }
 
   #flushGiven(): void {

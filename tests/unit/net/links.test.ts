@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
+import { encodeLinkFrame, encodePeerMessage } from '../../../src/net/codec.ts'
+import { FrameWriter } from '../../../src/net/frames.ts'
 import { floodIntervalMs } from '../../../src/net/worker/flood.ts'
 import { appendClass, lowMarkBytes, snapshotClass, urgentClass, windowBytesMax } from '../../../src/net/worker/lane.ts'
-import { badFramesMax, silentMsMax } from '../../../src/net/worker/link.ts'
+import { badFramesMax, earlyBytesMax, silentMsMax } from '../../../src/net/worker/link.ts'
 import { pulseIntervalMs } from '../../../src/net/worker/links.ts'
 import type { PeerMessage } from '../../../src/replica/types.ts'
 import { FakeConnection, FakeDataChannel, FakeTab, give, ManualClock } from './links-fakes.ts'
@@ -38,6 +40,26 @@ describe('coming up', () => {
     expect(a.said).toEqual([])
     connection.left.raft.open()
     expect(a.said).toEqual([`up ${MEMBER_B}`])
+  })
+
+  test('a peer that says more than is kept before this end knows who it is is given up', () => {
+    const channels = { raft: new FakeDataChannel(), bulk: new FakeDataChannel() }
+    give(b, 'tab-a', 1, channels, null)
+    for (const lane of ['raft', 'bulk'] as const) channels[lane].open()
+    const message = encodeLinkFrame({
+      ...{ kind: 'routed', hops: 1, viewer: false, precedence: 'append' },
+      origins: { kind: 'one', member: MEMBER_A },
+      destinations: { kind: 'one', member: MEMBER_B },
+      inner: encodePeerMessage(0, 0, appendOf(50_000)),
+    })
+    const writer = new FrameWriter()
+    writer.add(message)
+    const frame = writer.first?.slice().buffer
+    for (let bytes = message.length; bytes <= earlyBytesMax; bytes += message.length) channels.bulk.receive(frame)
+    expect(b.links.status()).toMatchObject([{ state: 'opening' }])
+    channels.bulk.receive(frame)
+    expect(b.port.heard).toEqual([{ type: 'down', link: 1, reason: 'protocol' }])
+    expect(b.links.status()).toEqual([])
   })
 
   test('a link whose peer nobody has vouched for does not come up, and what comes on it is not heard', () => {
