@@ -1,7 +1,7 @@
 import { decodeLinkFrame } from '../src/net/codec.ts'
 import { mergeMs, Router } from '../src/net/worker/router.ts'
 import { Topology } from '../src/net/worker/topology.ts'
-import type { ConfState, MemberId } from '../src/raft/types.ts'
+import type { MemberId } from '../src/raft/types.ts'
 import { defaultReplicaOptions } from '../src/replica/options.ts'
 import { Replica } from '../src/replica/replica.ts'
 import type { Input, WalState } from '../src/replica/types.ts'
@@ -15,7 +15,19 @@ export const latencyMs = 5
 /** What a tab's line takes upwards: 8 Mbit/s. */
 export const uplinkBytesPerMs = 1_000
 export const diskMs = 1
+/** Numbers of editors' members. */
+const firstMember = 1_001
 const tickMs = 1_000 / defaultReplicaOptions.ticksPerSecond
+
+/** What one tab has sent, received and worked since it came. */
+export interface Load {
+  readonly sentFrames: number
+  readonly sentBytes: number
+  readonly receivedFrames: number
+  readonly receivedBytes: number
+  /** Of the processor, in its replica and its router. Counted for the leader, from when it was first asked for. */
+  readonly busyMs: number
+}
 
 interface Tab {
   readonly at: number
@@ -27,48 +39,51 @@ interface Tab {
   isDue: boolean
   /** When its line is free again. */
   lineFreeMs: number
-  sentBytes: number
-  receivedBytes: number
-  /** Of the processor, in its replica and its router. */
-  busyMs: number
+  readonly load: { -readonly [Name in keyof Load]: Load[Name] }
   /** When it applied which entry. */
   readonly appliedAt: Map<number, number>
 }
 
-/** Whole members on the worker's own routing, over links that take time and lines that take bytes. No time but virtual. */
+/**
+ * Whole members on the worker's own routing, over links that take time and lines that take bytes. No time but virtual.
+ *
+ * The voters know everyone. A learner's configuration names the voters and itself: no learner does anything about another, and what
+ * it sends is the same to the byte, but each of a thousand that is told of a thousand others would go through a thousand names each time.
+ */
 export class GrowthCluster {
   readonly schedule = new Schedule()
   readonly #tabs: Tab[] = []
   readonly #byName = new Map<string, Tab>()
-  #lastRequest = 0
+  #leader: Tab | null = null
+  #lastWrite = 0
 
   constructor(wants: Wants, voters: number) {
-    const memberOf = (at: number) => 1_001 + at
+    const memberOf = (at: number) => firstMember + at
     const members = wants.map((_, at) => memberOf(at))
-    const confState: ConfState = {
-      voters: members.slice(0, voters),
-      learners: members.slice(voters),
-      votersOutgoing: [],
-      learnersNext: [],
-      autoLeave: false,
+    const voting = new Set(members.slice(0, voters))
+    const data = new Store().snapshot()
+    const recoveredWith = (learners: readonly MemberId[]): WalState => {
+      const confState = { voters: [...voting], learners, votersOutgoing: [], learnersNext: [], autoLeave: false }
+      return {
+        hardState: { term: 1, vote: 0, commit: 1 },
+        snapshot: { metadata: { confState, index: 1, term: 1 }, data },
+        entries: [],
+      }
     }
-    const recovered: WalState = {
-      hardState: { term: 1, vote: 0, commit: 1 },
-      snapshot: { metadata: { confState, index: 1, term: 1 }, data: new Store().snapshot() },
-      entries: [],
-    }
+    const voterRecovered = recoveredWith(members.slice(voters))
     const records = recordsOf(wants, memberOf)
-    const voting = new Set(confState.voters)
     for (const [at, peers] of linksOf(wants).entries()) {
-      const tab = this.#makeTab(at, memberOf(at), voting, recovered)
+      const member = memberOf(at)
+      const tab = this.#makeTab(at, member, voting, voting.has(member) ? voterRecovered : recoveredWith([member]))
       for (const peer of peers) tab.topology.link(nameOf(peer), false, [memberOf(peer)])
       for (const record of records) tab.topology.learn(record)
       this.#tabs.push(tab)
       this.#byName.set(nameOf(at), tab)
     }
+    const ups = members.map((member): Input => ({ kind: 'peerUp', member, viewer: false }))
     for (const tab of this.#tabs) {
-      for (const member of members)
-        if (member !== tab.member) this.#push(tab, { kind: 'peerUp', member, viewer: false })
+      // Each hears of the others in an order of its own, and tells them where it stands in that order.
+      for (const up of [...ups.slice(tab.at + 1), ...ups.slice(0, tab.at)]) this.#push(tab, up)
       // Nobody's clock ticks in step with another's.
       const tick = () => {
         this.#push(tab, { kind: 'tick' })
@@ -82,16 +97,30 @@ export class GrowthCluster {
     this.schedule.runUntil(this.schedule.nowMs + ms)
   }
 
-  /** Throws while nobody leads. */
+  /** The only one there ever is. Throws while nobody leads, and if another leads than before. */
   get leader(): Tab {
     const leader = this.#tabs.find(({ replica }) => replica.position.role === 'leader')
     if (leader === undefined) throw new Error('nobody leads')
+    this.#leader ??= leader
+    if (this.#leader !== leader) throw new Error('another leads')
     return leader
   }
 
+  /** Of the leader, up to now. */
+  get leaderLoad(): Load {
+    return { ...this.leader.load }
+  }
+
+  /** How many peers the leader is linked to. */
+  get leaderLinks(): number {
+    const { topology } = this.leader
+    return topology.neighboursOf(topology.self).size
+  }
+
   /** Writes at the leader, and gives the index that the entry will have. */
-  write(seq: number, valueBytes: number): number {
-    this.#lastRequest += 1
+  write(valueBytes: number): number {
+    this.#lastWrite += 1
+    const seq = this.#lastWrite
     const { leader } = this
     const request = {
       op: 'put',
@@ -104,7 +133,7 @@ export class GrowthCluster {
     } as const
     const command = { clientId: '0'.repeat(32), seq, acked: seq - 1, request }
     const index = leader.replica.position.commit + 1
-    this.#push(leader, { kind: 'request', id: this.#lastRequest, request: { kind: 'write', command } })
+    this.#push(leader, { kind: 'request', id: seq, request: { kind: 'write', command } })
     return index
   }
 
@@ -145,7 +174,8 @@ export class GrowthCluster {
     })
     const tab: Tab = {
       ...{ at, member, topology, router, replica, appliedAt },
-      ...{ inputs: [], isDue: false, lineFreeMs: 0, sentBytes: 0, receivedBytes: 0, busyMs: 0 },
+      ...{ inputs: [], isDue: false, lineFreeMs: 0 },
+      load: { sentFrames: 0, sentBytes: 0, receivedFrames: 0, receivedBytes: 0, busyMs: 0 },
     }
     return tab
   }
@@ -173,18 +203,25 @@ export class GrowthCluster {
   }
 
   #work(tab: Tab, work: () => void): void {
-    const began = performance.now()
+    if (tab !== this.#leader) {
+      work()
+      return
+    }
+    const before = process.cpuUsage()
     work()
-    tab.busyMs += performance.now() - began
+    const { user, system } = process.cpuUsage(before)
+    tab.load.busyMs += (user + system) / 1_000
   }
 
   #transmit(tab: Tab, peer: string, frame: Uint8Array): void {
     const to = this.#byName.get(peer)
     if (to === undefined) throw new Error(`no tab ${peer}`)
-    tab.sentBytes += frame.length
+    tab.load.sentFrames += 1
+    tab.load.sentBytes += frame.length
     tab.lineFreeMs = Math.max(tab.lineFreeMs, this.schedule.nowMs) + frame.length / uplinkBytesPerMs
     this.schedule.after(tab.lineFreeMs - this.schedule.nowMs + latencyMs, () => {
-      to.receivedBytes += frame.length
+      to.load.receivedFrames += 1
+      to.load.receivedBytes += frame.length
       this.#work(to, () => this.#receive(to, tab, frame))
     })
   }

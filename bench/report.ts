@@ -78,6 +78,10 @@ export function format(value: number, unit: Unit | 'times'): string {
       return `${(value / 1024).toFixed(1)} KiB`
     case 'bytes/entry':
       return `${value.toFixed(0)} B`
+    case 'frames':
+      return `${value.toFixed(1)} frames`
+    case 'links':
+      return `${value}`
     case 'times':
       return `${value.toFixed(2)} x`
   }

@@ -10,7 +10,8 @@ export function median(samples: readonly number[]): number {
   return percentile(samples, 0.5)
 }
 
-export type Unit = 'ms' | 'µs' | 'writes/s' | 'entries/s' | 'frames/s' | 'messages/s' | 'MB/s' | 'bytes' | 'bytes/entry'
+export type Unit = 'ms' | 'µs' | Rate | 'bytes' | 'bytes/entry' | 'frames' | 'links'
+type Rate = 'writes/s' | 'entries/s' | 'frames/s' | 'messages/s' | 'MB/s'
 
 function isRate(unit: Unit): boolean {
   return unit.endsWith('/s')
