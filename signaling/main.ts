@@ -77,7 +77,7 @@ function serverOptions(settings: Settings, log: Log): ServerOptions {
     port: settings.port,
     host: settings.host ?? '::',
     ...(dir === null ? {} : { staticDir: dir }),
-    ...(metricsPort === null ? {} : { metricsPort: metricsPort === 'off' ? null : Number(metricsPort) }),
+    ...(metricsPort === null ? {} : { metricsPort: metricsPort === 'off' ? null : metricsPort }),
     processMetrics: true,
     origins: settings.origins,
     ticketKeys: settings.ticketKey,

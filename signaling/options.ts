@@ -16,6 +16,8 @@ export interface Option<Value> {
   read(text: string): { readonly value: Value } | string
 }
 
+const portMax = 65_535
+
 function number(fallback: number, min: number, max: number, help: string): Option<number> {
   const read = (text: string) => {
     const value = Number(text)
@@ -23,6 +25,16 @@ function number(fallback: number, min: number, max: number, help: string): Optio
     return good ? { value } : `give a whole number from ${min} to ${max}`
   }
   return { shape: '<number>', help, fallback, read }
+}
+
+function portOrOff(help: string): Option<number | 'off' | null> {
+  const port = number(0, 0, portMax, help)
+  const read = (text: string) => {
+    if (text === 'off') return { value: 'off' as const }
+    const given = port.read(text)
+    return typeof given === 'string' ? `${given}, or "off"` : given
+  }
+  return { shape: port.shape, help, fallback: null, read }
 }
 
 function choice<Choice extends string>(choices: readonly Choice[], fallback: Choice, help: string): Option<Choice> {
@@ -72,15 +84,10 @@ function isOrigin(entry: string): boolean {
 }
 
 export const options = {
-  port: { ...number(8080, 0, 65_535, 'port to listen on; 0 lets the system choose'), variable: 'PORT' },
+  port: { ...number(8080, 0, portMax, 'port to listen on; 0 lets the system choose'), variable: 'PORT' },
   host: { ...text('<address>', /^\S+$/, 'give an address', 'address to listen on; all if none'), variable: 'HOST' },
   dir: text('<folder>', /./, 'give a folder', 'a built app to serve as well'),
-  metricsPort: text(
-    '<number>',
-    /^(\d{1,5}|off)$/,
-    'give a port, or "off"',
-    'where /metrics is, if not beside everything else; "off" for nowhere',
-  ),
+  metricsPort: portOrOff('where /metrics is, if not beside everything else; "off" for nowhere'),
   origins: list(
     [anyOrigin],
     isOrigin,
