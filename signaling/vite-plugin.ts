@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { PreviewServer, ViteDevServer } from 'vite'
 import { SIGNALING_PATH } from '../src/net/signaling-protocol.ts'
+import { pathOf } from './http.ts'
 import { type SignalingOptions, SignalingService } from './service.ts'
 
 /**
@@ -16,7 +17,7 @@ export function flotillaSignaling(options: SignalingOptions = {}) {
     const service = new SignalingService({ ...options, limits: { ...noRates, ...options.limits } })
     httpServer.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       // All else is Vite's own.
-      if (request.url?.split('?')[0] === SIGNALING_PATH) service.upgrade(request, socket, head)
+      if (pathOf(request) === SIGNALING_PATH) service.upgrade(request, socket, head)
     })
     httpServer.on('close', () => service.close())
   }
