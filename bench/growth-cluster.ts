@@ -19,14 +19,12 @@ export const diskMs = 1
 const firstMember = 1_001
 const tickMs = 1_000 / defaultReplicaOptions.ticksPerSecond
 
-/** What one tab has sent, received and worked since it came. */
+/** What one tab has sent and received since it came. */
 export interface Load {
   readonly sentFrames: number
   readonly sentBytes: number
   readonly receivedFrames: number
   readonly receivedBytes: number
-  /** Of the processor, in its replica and its router. Counted for the leader, from when it was first asked for. */
-  readonly busyMs: number
 }
 
 interface Tab {
@@ -164,7 +162,7 @@ export class GrowthCluster {
         return true
       },
       deliver: (from, _to, message, viewer) => this.#push(tab, { kind: 'message', from, message, viewer }),
-      onHeld: () => this.schedule.after(mergeMs, () => this.#work(tab, () => router.release())),
+      onHeld: () => this.schedule.after(mergeMs, () => router.release()),
     })
     const replica = new Replica({
       member,
@@ -175,7 +173,7 @@ export class GrowthCluster {
     const tab: Tab = {
       ...{ at, member, topology, router, replica, appliedAt },
       ...{ inputs: [], isDue: false, lineFreeMs: 0 },
-      load: { sentFrames: 0, sentBytes: 0, receivedFrames: 0, receivedBytes: 0, busyMs: 0 },
+      load: { sentFrames: 0, sentBytes: 0, receivedFrames: 0, receivedBytes: 0 },
     }
     return tab
   }
@@ -184,7 +182,7 @@ export class GrowthCluster {
     tab.inputs.push(input)
     if (tab.isDue) return
     tab.isDue = true
-    this.schedule.after(0, () => this.#work(tab, () => this.#turn(tab)))
+    this.schedule.after(0, () => this.#turn(tab))
   }
 
   #turn(tab: Tab): void {
@@ -202,17 +200,6 @@ export class GrowthCluster {
     tab.router.flush()
   }
 
-  #work(tab: Tab, work: () => void): void {
-    if (tab !== this.#leader) {
-      work()
-      return
-    }
-    const before = process.cpuUsage()
-    work()
-    const { user, system } = process.cpuUsage(before)
-    tab.load.busyMs += (user + system) / 1_000
-  }
-
   #transmit(tab: Tab, peer: string, frame: Uint8Array): void {
     const to = this.#byName.get(peer)
     if (to === undefined) throw new Error(`no tab ${peer}`)
@@ -222,7 +209,7 @@ export class GrowthCluster {
     this.schedule.after(tab.lineFreeMs - this.schedule.nowMs + latencyMs, () => {
       to.load.receivedFrames += 1
       to.load.receivedBytes += frame.length
-      this.#work(to, () => this.#receive(to, tab, frame))
+      this.#receive(to, tab, frame)
     })
   }
 

@@ -64,10 +64,8 @@ function loadOfWrite(cluster: GrowthCluster, at: number): { load: Load; lags: re
   return { load: each(of => before[of] + after[of]), lags: cluster.lags(index) }
 }
 
-/** Of the processor's time it is the median: one collection of garbage is the work of many writes. */
 function mean(loads: readonly Load[]): Load {
-  const meanOf = (of: keyof Load) => loads.reduce((sum, load) => sum + load[of], 0) / loads.length
-  return { ...each(meanOf), busyMs: median(loads.map(({ busyMs }) => busyMs)) }
+  return each(of => loads.reduce((sum, load) => sum + load[of], 0) / loads.length)
 }
 
 function difference(a: Load, b: Load): Load {
@@ -80,6 +78,5 @@ function each(figure: (of: keyof Load) => number): Load {
     sentBytes: figure('sentBytes'),
     receivedFrames: figure('receivedFrames'),
     receivedBytes: figure('receivedBytes'),
-    busyMs: figure('busyMs'),
   }
 }

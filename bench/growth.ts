@@ -18,7 +18,7 @@ const growthMax = 10
 
 const parts = sizes.map(String)
 
-/** What more members cost the one that leads. Virtual time, and no chance: the same figures in every run but for the processor's. */
+/** What more members cost the one that leads. Virtual time, and no chance: the same figures in every run. */
 export const growthSuite: Suite = {
   name: 'growth',
   about: 'what 10, 100 and 1,000 members cost the leader, in virtual time',
@@ -57,8 +57,7 @@ const notes = [
   `voter linked to all. A link takes ${latencyMs} ms one way, a line ${uplinkBytesPerMs} bytes/ms upwards, a disk ${diskMs} ms; ${rounds} values of ${valueBytes} bytes,`,
   `one a second. What a write costs is what its second costs more than an idle one.`,
   'Frames are what a link is given, and bytes those of frames: not what the engine puts around them, nor the pings of links, which',
-  'are as many as links. "works" is the processor\'s time in the leader\'s replica and router, and the only figure that the machine',
-  'has a part in.',
+  'are as many as links.',
 ]
 
 function rowsOf(members: string, tree: Cost, star: Cost): Row[] {
@@ -74,7 +73,6 @@ function rowsOf(members: string, tree: Cost, star: Cost): Row[] {
     row('leader sends, a write', cost => cost.write.sentFrames, 'frames'),
     row('leader receives, a write', cost => cost.write.receivedBytes, 'bytes'),
     row('leader receives, a write', cost => cost.write.receivedFrames, 'frames'),
-    row('leader works, a write', cost => cost.write.busyMs, 'ms'),
     row('leader sends, an idle second', cost => cost.idleSecond.sentBytes, 'bytes'),
     row('leader sends, an idle second', cost => cost.idleSecond.sentFrames, 'frames'),
     row('leader receives, an idle second', cost => cost.idleSecond.receivedBytes, 'bytes'),
