@@ -5,6 +5,11 @@ import type { EpochMs } from './protocol.ts'
 export const tickMs = 50
 /** A gap longer than this is a freeze: the ticks it held are not replayed one by one. */
 export const freezeMs = 2_000
+/**
+ * After a shorter stall, ticks come in portions of this, well below an election timeout: what others said meanwhile is waiting to be
+ * read, and has its turn in between. A leader that was given all of a second at once would miss answers that are already here.
+ */
+export const ticksAtOnceMax = 5
 
 export interface ClockOptions {
   /** Called with the number of ticks that have passed, one at least. */
@@ -35,8 +40,11 @@ export interface TimeSource {
 export class Clock {
   readonly #options: ClockOptions
   readonly #time: TimeSource
+  /** By both clocks, when it last looked. */
   #monotonicMs: number
   #wallMs: number
+  /** Passed, and not given as ticks yet. */
+  #owedMs = 0
   #timer: ReturnType<typeof setInterval> | null = null
 
   constructor(options: ClockOptions) {
@@ -65,18 +73,19 @@ export class Clock {
     const wallMs = this.#time.wallMs()
     const elapsedMs = monotonicMs - this.#monotonicMs
     const missedMs = Math.max(0, wallMs - this.#wallMs - elapsedMs)
+    // The two clocks run apart a little, and are set to each other all the time; only what they miss in one go is a sleep.
+    this.#monotonicMs = monotonicMs
+    this.#wallMs = wallMs
     if (elapsedMs + missedMs > freezeMs) {
-      this.#monotonicMs = monotonicMs
-      this.#wallMs = wallMs
+      this.#owedMs = 0
       this.#options.onJump({ asleepMs: elapsedMs + missedMs, missedMs })
       return
     }
-    const ticks = Math.floor(elapsedMs / tickMs)
+    // A worker that never catches up counts slowly instead: all that is counted may come late.
+    this.#owedMs = Math.min(this.#owedMs + elapsedMs, freezeMs)
+    const ticks = Math.min(Math.floor(this.#owedMs / tickMs), ticksAtOnceMax)
     if (ticks === 0) return
-    // What is left over counts towards the next tick, so that the clock does not drift.
-    this.#monotonicMs += ticks * tickMs
-    // The two run apart a little, and are set to each other all the time; only what they miss in one go is a sleep.
-    this.#wallMs = wallMs - (elapsedMs - ticks * tickMs)
+    this.#owedMs -= ticks * tickMs
     this.#options.onTicks(ticks)
   }
 }

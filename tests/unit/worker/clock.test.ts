@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { Clock, freezeMs, type Jump, tickMs } from '../../../src/worker/clock.ts'
+import { Clock, freezeMs, type Jump, tickMs, ticksAtOnceMax } from '../../../src/worker/clock.ts'
 
 /** A clock with hands that the test moves. */
 class Hands {
@@ -37,10 +37,20 @@ describe('the time of the members of a tab', () => {
     expect(hands.said).toEqual([1])
   })
 
-  test('after a short stall is caught up tick by tick', () => {
+  test('after a short stall is caught up in portions, one with each look, so that what waits is read in between', () => {
     const hands = new Hands()
-    hands.pass(freezeMs)
-    expect(hands.said).toEqual([freezeMs / tickMs])
+    hands.pass(3 * ticksAtOnceMax * tickMs + tickMs)
+    expect(hands.said).toEqual([ticksAtOnceMax])
+    for (let i = 0; i < 10; i += 1) hands.clock.look()
+    expect(hands.said).toEqual([ticksAtOnceMax, ticksAtOnceMax, ticksAtOnceMax, 1])
+  })
+
+  test('is counted slowly by a worker that never catches up, and its stalls do not add up to a freeze', () => {
+    const hands = new Hands()
+    for (let i = 0; i < 100; i += 1) hands.pass(freezeMs / 2)
+    expect(hands.said).toEqual(Array(100).fill(ticksAtOnceMax))
+    for (let i = 0; i < 100; i += 1) hands.clock.look()
+    expect(hands.said.length - 100, 'what it owes is bounded').toBeLessThanOrEqual(freezeMs / tickMs / ticksAtOnceMax)
   })
 
   test('of a frozen tab is one jump, and no tick of it is replayed', () => {
