@@ -42,6 +42,8 @@ export class SimulatedDisk {
   /** What one write has met with meets all behind it. */
   #refusal: WalError | null = null
   #interruption: (() => void) | null = null
+  /** Of those that are neither durable nor lost. */
+  #issuedBeforeHealing = 0
   /** What was issued before a crash must not complete after it. */
   #life = 0
 
@@ -106,9 +108,9 @@ export class SimulatedDisk {
     if (this.#issued.length === 1) this.#begin()
   }
 
-  /** Something is under way, and may have been since a time when the disk was not sound. */
-  get isBusy(): boolean {
-    return this.#issued.length > 0
+  /** What was issued before it was healed is done, so that from now on it takes no longer than a sound disk does. */
+  get isSound(): boolean {
+    return this.#issuedBeforeHealing === 0
   }
 
   /** Nothing is begun in this time. */
@@ -143,6 +145,7 @@ export class SimulatedDisk {
     this.#fullUntilMs = 0
     this.#nextFails = false
     this.#interruption = null
+    this.#issuedBeforeHealing = this.#issued.length
   }
 
   /**
@@ -218,6 +221,7 @@ export class SimulatedDisk {
     this.#life += 1
     if (code === 'FAILED' && this.#random.chance(0.5)) this.#complete(1)
     this.#issued = []
+    this.#issuedBeforeHealing = 0
     const refusal = new WalError(code, 'the disk failed, as it was told to')
     this.#refusal = refusal
     this.#disk.fail(code)
@@ -226,6 +230,7 @@ export class SimulatedDisk {
 
   #complete(count: number): void {
     this.#disk.complete(count)
+    this.#issuedBeforeHealing = Math.max(0, this.#issuedBeforeHealing - count)
     for (const { write } of this.#issued.splice(0, count)) if (write !== null) this.#onDurable(write)
   }
 
@@ -239,6 +244,7 @@ export class SimulatedDisk {
   #end(tornBytes: number): void {
     this.#disk.crash({ tornBytes })
     this.#issued = []
+    this.#issuedBeforeHealing = 0
     this.#wal = null
     this.#refusal = null
     this.#life += 1

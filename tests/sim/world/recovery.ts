@@ -52,7 +52,7 @@ function unrecovered(cluster: Cluster): string | null {
   const lent = cluster.running.find(member => !cluster.hosts.includes(member))
   if (lent !== undefined) return `${lent.name} is still lent a voice`
   // It may have been issued while the disk was still stalled, and cost a leader its place when all seems well.
-  const writing = running.find(({ member }) => member.disk.isBusy)
+  const writing = running.find(({ member }) => !member.disk.isSound)
   if (writing !== undefined) return `${writing.member.name} waits for its disk`
   const statuses = running.map(({ member, replica }) => ({
     ...replica.status(),
