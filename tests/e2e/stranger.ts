@@ -99,12 +99,13 @@ export class Stranger {
   }
 
   #heard({ from, payload }: Heard): void {
+    // Who came later is known from what it says.
+    this.#peers.add(from)
     if (this.#fellows.has(from)) {
       this.fromFellows++
       return
     }
     this.heard.push({ from, payload })
-    this.#peers.add(from)
     const middle = payload.length >> 1
     const other = payload[middle] === 'A' ? 'B' : 'A'
     this.#sendAll(payload)
