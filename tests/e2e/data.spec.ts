@@ -3,6 +3,7 @@ import type { BrowserContext, Page } from '@playwright/test'
 import type { RecoverReport } from '../../src/client/flotilla.ts'
 import { BoardTab } from './board.ts'
 import { removeProfile } from './browsers.ts'
+import { openDataPage } from './data-page.ts'
 import { expect, test } from './fixtures.ts'
 
 /** Long enough for a quorum on this machine to be heard. */
@@ -19,9 +20,7 @@ class DataTab {
   }
 
   static async at(context: BrowserContext, url: string, serverUrl: string): Promise<DataTab> {
-    const page = await context.newPage()
-    await page.goto(url)
-    await page.waitForFunction(() => 'api' in window)
+    const page = await openDataPage(context, url)
     return new DataTab(page, new URL('signal', serverUrl.replace('http', 'ws')).href)
   }
 

@@ -1,4 +1,5 @@
 import type { BrowserContext, Page } from '@playwright/test'
+import { openDataPage } from './data-page.ts'
 import { expect, test } from './fixtures.ts'
 
 /** Forgets a member in seconds instead of minutes. */
@@ -18,9 +19,7 @@ class Tabs {
 
   /** Without an invite it founds a cluster. */
   async open(invite: string | null, signaling = this.#signaling): Promise<Page> {
-    const page = await this.#context.newPage()
-    await page.goto(this.#url)
-    await page.waitForFunction(() => 'api' in window)
+    const page = await openDataPage(this.#context, this.#url)
     await page.evaluate(
       async ({ invite, signaling, membership }) => {
         const { create, open } = window.api

@@ -1,5 +1,6 @@
 import { startServer } from '../../signaling/server.ts'
 import { SIGNALING_PATH } from '../../src/net/signaling-protocol.ts'
+import { openDataPage } from './data-page.ts'
 import { expect, test } from './fixtures.ts'
 
 test('of two devices over the relay alone, one goes on writing after the Chromium with the only vote was closed', async ({
@@ -10,12 +11,8 @@ test('of two devices over the relay alone, one goes on writing after the Chromiu
   const server = await startServer({ port: 0, host: 'localhost' })
   const ways = { signaling: `ws://localhost:${server.port}${SIGNALING_PATH}`, relay: 'always' } as const
   const browsers = [await launchChromium(), await launchChromium()] as const
-  const [goes, stays] = await Promise.all(browsers.map(({ context }) => context.newPage()))
+  const [goes, stays] = await Promise.all(browsers.map(({ context }) => openDataPage(context, pageUrl('data'))))
   if (goes === undefined || stays === undefined) throw new Error('two pages were opened')
-  for (const page of [goes, stays]) {
-    await page.goto(pageUrl('data'))
-    await page.waitForFunction(() => 'api' in window)
-  }
   const invite = await goes.evaluate(async ways => {
     window.db = await window.api.create(ways)
     return window.db.invite

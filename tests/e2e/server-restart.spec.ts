@@ -4,6 +4,7 @@ import type { BrowserContext } from '@playwright/test'
 import { SIGNALING_PATH } from '../../src/net/signaling-protocol.ts'
 import { ServerProcess } from '../unit/signaling/server-process.ts'
 import { BoardTab, installHandle, kept } from './board.ts'
+import { openDataPage } from './data-page.ts'
 import { test as base, expect } from './fixtures.ts'
 import { Ledger } from './ledger.ts'
 
@@ -71,9 +72,7 @@ function links({ page }: BoardTab): Promise<string[]> {
 
 /** A board whose links all go over the relay, without an app. The first founds it. */
 async function openRelayed(context: BrowserContext, url: string, signaling: string, invite: string): Promise<BoardTab> {
-  const page = await context.newPage()
-  await page.goto(url)
-  await page.waitForFunction(() => 'api' in window)
+  const page = await openDataPage(context, url)
   await page.evaluate(
     async ([signaling, invite]) => {
       const options = { signaling, relay: 'always' } as const

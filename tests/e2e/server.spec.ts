@@ -1,19 +1,12 @@
-import type { BrowserContext, Page } from '@playwright/test'
+import type { Page } from '@playwright/test'
 import { type RunningServer, startServer } from '../../signaling/server.ts'
 import { createTicket } from '../../signaling/ticket.ts'
+import { openDataPage } from './data-page.ts'
 import { expect, test } from './fixtures.ts'
 
 const host = 'localhost'
 const ticketKey = 'a-key-that-only-this-test-knows'
 const drainMsMax = 20_000
-
-/** A page with the public API and no app. */
-async function openPage(context: BrowserContext, url: string): Promise<Page> {
-  const page = await context.newPage()
-  await page.goto(url)
-  await page.waitForFunction(() => 'api' in window)
-  return page
-}
 
 function addressOf({ port }: RunningServer): string {
   return `ws://${host}:${port}/signal`
@@ -42,7 +35,7 @@ test('a server that asks for tickets admits who has one for the room, and nobody
     return createTicket({ key: ticketKey, room, expiresAt: Date.now() + 60_000 })
   })
   const signaling = addressOf(server)
-  const first = await openPage(context, pageUrl('data'))
+  const first = await openDataPage(context, pageUrl('data'))
   const invite = await first.evaluate(async signaling => {
     window.db = await window.api.create({ signaling, ticket: window.ticketFor })
     await window.db.put('key', 'value')
@@ -50,7 +43,7 @@ test('a server that asks for tickets admits who has one for the room, and nobody
   }, signaling)
   await expect.poll(() => peersAt(server)).toBe(1)
 
-  const second = await openPage(context, pageUrl('data'))
+  const second = await openDataPage(context, pageUrl('data'))
   await second.evaluate(
     async ([signaling, invite]) => {
       window.db = await window.api.open({ signaling, invite })
@@ -77,13 +70,13 @@ test('a server that asks for tickets admits who has one for the room, and nobody
 test('a server that is shut down sends its tabs to another, and none of them notices', async ({ context, pageUrl }) => {
   const [leaving, staying] = [await startServer({ port: 0, host }), await startServer({ port: 0, host })]
   const signaling = [addressOf(leaving), addressOf(staying)]
-  const first = await openPage(context, pageUrl('data'))
+  const first = await openDataPage(context, pageUrl('data'))
   const invite = await first.evaluate(async signaling => {
     window.db = await window.api.create({ signaling })
     return window.db.invite
   }, signaling)
   const join = async () => {
-    const page = await openPage(context, pageUrl('data'))
+    const page = await openDataPage(context, pageUrl('data'))
     await page.evaluate(
       async ([signaling, invite]) => {
         window.db = await window.api.open({ signaling, invite })
