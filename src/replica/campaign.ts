@@ -38,9 +38,12 @@ export class Campaign {
    */
   wake(confState: ConfState): boolean {
     const { role, term } = this.#raft
-    if (this.#dueIn === null) return false
-    if (!isSoleVoter(confState, this.#self) || role === 'leader' || term !== this.#dueIn) this.#dueIn = null
-    if (this.#dueIn === null || role !== 'follower') return false
+    if (term !== this.#dueIn) return false
+    if (role === 'leader' || !isSoleVoter(confState, this.#self)) {
+      this.#dueIn = null
+      return false
+    }
+    if (role !== 'follower') return false
     this.#raft.campaign()
     return true
   }
