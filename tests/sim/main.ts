@@ -1,6 +1,7 @@
+import { UsageError } from '../command-line.ts'
 import { mutants } from './mutants/mutants.ts'
 import { runSeed } from './run.ts'
-import { type Plan, type ReplayPlan, readArguments, UsageError } from './runner/arguments.ts'
+import { type Plan, type ReplayPlan, readArguments } from './runner/arguments.ts'
 import { type MutantsPlan, MutantsRun } from './runner/mutants-run.ts'
 import { failureLines, prefixLine, progressLine, summaryLines, verdictLine } from './runner/report.ts'
 import { type SeedsPlan, SeedsRun } from './runner/seeds-run.ts'

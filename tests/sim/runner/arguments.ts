@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { UsageError } from '../../command-line.ts'
 import { mutants } from '../mutants/mutants.ts'
 import type { MutantsPlan } from './mutants-run.ts'
 import type { SeedsPlan } from './seeds-run.ts'
@@ -18,9 +19,6 @@ export interface ReplayPlan {
   readonly untilMs: number | undefined
   readonly trace: boolean
 }
-
-/** The arguments make no sense; the message is one line for whoever typed them. */
-export class UsageError extends Error {}
 
 const seedsByDefault = 200
 /** What a known bug may take at most to be found. */
