@@ -1,5 +1,5 @@
 import { decodeLinkFrame } from '../src/net/codec.ts'
-import { mergeMs, Router } from '../src/net/worker/router.ts'
+import { Router } from '../src/net/worker/router.ts'
 import { Topology } from '../src/net/worker/topology.ts'
 import type { MemberId } from '../src/raft/types.ts'
 import { defaultReplicaOptions } from '../src/replica/options.ts'
@@ -162,7 +162,7 @@ export class GrowthCluster {
         return true
       },
       deliver: (from, _to, message, viewer) => this.#push(tab, { kind: 'message', from, message, viewer }),
-      onHeld: () => this.schedule.after(mergeMs, () => router.release()),
+      after: (ms, callback) => this.schedule.after(ms, callback),
     })
     const replica = new Replica({
       member,

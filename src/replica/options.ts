@@ -98,7 +98,7 @@ export const defaultReplicaOptions: ReplicaOptions = {
   retryTicks: 2 * ticksPerSecond,
   gossipTicks: 10,
   gossipMembersMax: 4,
-  gossipCrowd: 32,
+  gossipCrowd: 8,
   // With its head it fits into one frame of a data channel.
   snapshotChunkBytes: 60 * 1024,
   snapshotWindowBytes: 2 * 1024 * 1024,

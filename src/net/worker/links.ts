@@ -6,7 +6,7 @@ import { Flood } from './flood.ts'
 import { type Channels, type DownReason, Link } from './link.ts'
 import type { Precedence } from './precedence.ts'
 import { Relay, type RelaySocket } from './relay.ts'
-import { mergeMs, Router, type RouterCounters } from './router.ts'
+import { Router, type RouterCounters } from './router.ts'
 import { Topology } from './topology.ts'
 import { Traffic } from './traffic.ts'
 import { type LinkPlan, linksMax, planLinks, viewPeers } from './wanted.ts'
@@ -95,7 +95,7 @@ export class Links {
       votes: member => this.#voters.has(member),
       transmit: (peer, frame, precedence) => this.#transmit(peer, frame, precedence),
       deliver: (from, to, message, viewer) => options.onMessage(from, to, message, viewer),
-      onHeld: () => after(mergeMs, () => this.#release()),
+      after,
     })
     this.#flood = new Flood({
       topology: this.#topology,
@@ -340,11 +340,6 @@ export class Links {
   #flushGiven(): void {
     for (const link of this.#given) link.flush()
     this.#given.clear()
-  }
-
-  #release(): void {
-    this.#router.release()
-    this.#flushGiven()
   }
 
   #after(ms: number, callback: () => void): void {

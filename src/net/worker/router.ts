@@ -3,6 +3,7 @@ import { type MemberId, NONE } from '../../raft/types.ts'
 import type { PeerMessage } from '../../replica/types.ts'
 import { decodeLinkFrame, encodeLinkFrame, encodePeerMessage, isAcknowledgement } from '../codec.ts'
 import { hopsMax, type RoutedFrame } from '../routed.ts'
+import { Acknowledgements, acknowledgeMs, fewMembers } from './acknowledgements.ts'
 import { isAlike } from './alike.ts'
 import { SetsHeard, SetsSent } from './member-sets.ts'
 import { type Precedence, precedenceOf } from './precedence.ts'
@@ -27,8 +28,8 @@ export interface RouterOptions {
   readonly transmit: (peer: string, frame: Uint8Array<ArrayBuffer>, precedence: Precedence) => boolean
   /** For a member hosted here. */
   readonly deliver: (from: MemberId, to: MemberId, message: PeerMessage, viewer: boolean) => void
-  /** Something is held from now on: `release` is to be called in `mergeMs`. */
-  readonly onHeld: () => void
+  /** Calls back once, after so many milliseconds. */
+  readonly after: (ms: number, callback: () => void) => void
 }
 
 export interface RouterCounters {
@@ -90,6 +91,8 @@ export class Router {
   readonly #placeOf = new Map<MemberId, number>()
   #pendingBytes = 0
   #held: Held[] = []
+  /** Of members hosted here. */
+  readonly #acknowledgements = new Acknowledgements()
 
   constructor(options: RouterOptions) {
     this.#options = options
@@ -108,15 +111,37 @@ export class Router {
       this.counters.unreachable++
       return false
     }
+    if (!this.#mayWait(from, to, message)) this.#queue(from, to, way.via, message)
+    return true
+  }
+
+  #queue(from: MemberId, to: MemberId, via: string, message: PeerMessage): void {
     const place = this.#placeFor(from, to, message)
     const batch = this.#batches[place] ?? this.#newBatch(from, message)
     this.#placeOf.set(to, place)
-    const destinations = batch.destinations.get(way.via)
-    if (destinations === undefined) batch.destinations.set(way.via, [to])
+    const destinations = batch.destinations.get(via)
+    if (destinations === undefined) batch.destinations.set(via, [to])
     else destinations.push(to)
     this.#pendingBytes += payloadBytes(message)
     if (this.#pendingBytes > pendingBytesMax) this.flush()
+  }
+
+  /** True if a member hosted here acknowledges what nobody waits for: it leaves later, or another that says the same. */
+  #mayWait(from: MemberId, to: MemberId, message: PeerMessage): boolean {
+    if (this.#options.votes(from) || this.#topology.membersElsewhere <= fewMembers) return false
+    const isFirst = this.#acknowledgements.size === 0
+    if (!this.#acknowledgements.keep(from, to, message)) return false
+    if (isFirst) this.#options.after(acknowledgeMs, () => this.#acknowledge())
     return true
+  }
+
+  #acknowledge(): void {
+    for (const { from, to, message } of this.#acknowledgements.takeAll()) {
+      const way = this.#topology.wayTo(to)
+      if (way === null) this.counters.unreachable++
+      else this.#queue(from, to, way.via, { kind: 'raft', message })
+    }
+    this.flush()
   }
 
   /** The end of a turn. */
@@ -156,7 +181,7 @@ export class Router {
   }
 
   /** Passes on what was held. */
-  release(): void {
+  #release(): void {
     const held = this.#held
     this.#held = []
     for (const { origins, to, frame, via } of held) this.#passOn([...origins], [to], frame, via)
@@ -217,8 +242,8 @@ export class Router {
       for (const origin of origins) alike.origins.add(origin)
       return
     }
-    if (this.#held.length >= heldMax) this.release()
-    if (this.#held.length === 0) this.#options.onHeld()
+    if (this.#held.length >= heldMax) this.#release()
+    if (this.#held.length === 0) this.#options.after(mergeMs, () => this.#release())
     this.#held.push({ origins: new Set(origins), to, frame, via })
   }
 

@@ -162,6 +162,11 @@ export class Topology {
     return reach
   }
 
+  /** How many members are known to be with other tabs, in reach or not. */
+  get membersElsewhere(): number {
+    return this.#homes.size
+  }
+
   isHosted(member: MemberId): boolean {
     return this.#hosted.has(member)
   }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { decodeLinkFrame, encodePeerMessage } from '../../../src/net/codec.ts'
 import { hopsMax } from '../../../src/net/routed.ts'
+import { fewMembers, keptMax } from '../../../src/net/worker/acknowledgements.ts'
 import { forgetMs, Topology } from '../../../src/net/worker/topology.ts'
 import { newMessage } from '../../../src/raft/message.ts'
 import type { Entry, MemberId, Message } from '../../../src/raft/types.ts'
@@ -297,9 +298,84 @@ describe('messages', () => {
     mesh.tab(3).router.send(3, 1, raft({ type: 'MsgAppResp', from: 3, to: 1 }))
     mesh.tab(4).router.send(4, 1, raft({ type: 'MsgAppResp', from: 4, to: 1, reject: true }))
     for (const member of [3, 4]) mesh.tab(member).router.flush()
-    mesh.settle()
+    mesh.arriveAll()
     expect(mesh.tab(1).heard).toHaveLength(2)
-    expect(mesh.tab(2).hasHeld).toBe(false)
+    expect(mesh.later).toEqual([])
+  })
+})
+
+describe('what a member without a vote acknowledges', () => {
+  const leader = 1
+  const learner = 2
+
+  function crowd(members = fewMembers + 2): VirtualMesh {
+    const mesh = new VirtualMesh(range(1, members), [leader])
+    for (const member of range(2, members)) mesh.link(leader, member)
+    mesh.settle()
+    return mesh
+  }
+
+  function acknowledge(mesh: VirtualMesh, index: number, fields: Partial<Message> = {}): void {
+    const { router } = mesh.tab(learner)
+    router.send(learner, leader, raft({ type: 'MsgAppResp', from: learner, to: leader, index, ...fields }))
+    router.flush()
+    mesh.arriveAll()
+  }
+
+  function heard(mesh: VirtualMesh): number[] {
+    return mesh.tab(leader).heard.map(({ message }) => (message.kind === 'raft' ? message.message.index : 0))
+  }
+
+  test('is said once, when it would be said again', () => {
+    const mesh = crowd()
+    acknowledge(mesh, 9)
+    expect(heard(mesh)).toEqual([])
+    acknowledge(mesh, 9)
+    expect(heard(mesh)).toEqual([9])
+    mesh.settle()
+    expect(heard(mesh)).toEqual([9])
+  })
+
+  test('covers what was kept before it, and leaves when the time is over', () => {
+    const mesh = crowd()
+    for (const index of [9, 12, 11]) acknowledge(mesh, index)
+    expect(heard(mesh)).toEqual([])
+    mesh.settle()
+    expect(heard(mesh)).toEqual([12])
+    acknowledge(mesh, 13)
+    acknowledge(mesh, 10, { term: 2 })
+    mesh.settle()
+    expect(heard(mesh)).toEqual([12, 10])
+  })
+
+  test('leaves at once with few members around, and so does a refusal with many', () => {
+    const few = crowd(fewMembers)
+    acknowledge(few, 9)
+    expect(heard(few)).toEqual([9])
+    const many = crowd()
+    acknowledge(many, 9, { reject: true })
+    expect(heard(many)).toEqual([9])
+  })
+
+  test('leaves early when it is kept for too many', () => {
+    const others = range(3, 100)
+    const mesh = crowd(100)
+    const { router } = mesh.tab(learner)
+    for (const to of others) router.send(learner, to, raft({ type: 'MsgAppResp', from: learner, to, index: 9 }))
+    router.flush()
+    mesh.arriveAll()
+    const told = () => others.filter(to => mesh.tab(to).heard.length > 0).length
+    expect(told()).toBe(others.length - keptMax)
+    mesh.settle()
+    expect(told()).toBe(others.length)
+  })
+
+  test('and to whom no way is left when the time is over is counted', () => {
+    const mesh = crowd()
+    acknowledge(mesh, 9)
+    mesh.cut(leader, learner)
+    mesh.settle()
+    expect(mesh.tab(learner).router.counters.unreachable).toBe(1)
   })
 })
 

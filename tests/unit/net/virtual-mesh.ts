@@ -21,12 +21,12 @@ export class VirtualTab {
   readonly member: MemberId
   sentFrames = 0
   sentBytes = 0
-  hasHeld = false
 
   constructor(mesh: VirtualMesh, member: MemberId, voters: ReadonlySet<MemberId>) {
     this.member = member
     this.topology = new Topology(nameOf(member))
     this.topology.host([member])
+    const after = (_: number, callback: () => void) => mesh.later.push(callback)
     const transmit = (peer: string, frame: Uint8Array<ArrayBuffer>) => {
       this.sentFrames += 1
       this.sentBytes += frame.length
@@ -38,11 +38,9 @@ export class VirtualTab {
       votes: member => voters.has(member),
       transmit,
       deliver: (from, to, message, viewer) => this.heard.push({ from, to, message, viewer }),
-      onHeld: () => {
-        this.hasHeld = true
-      },
+      after,
     })
-    this.flood = new Flood({ topology: this.topology, transmit, after: (_, callback) => mesh.later.push(callback) })
+    this.flood = new Flood({ topology: this.topology, transmit, after })
   }
 }
 
@@ -104,23 +102,18 @@ export class VirtualMesh {
     if (this.#links.has(`${from} ${to}`)) this.#frames.push({ from, to, frame })
   }
 
+  /** Until nothing is on its way. */
+  arriveAll(): void {
+    for (let next = this.#frames.shift(); next !== undefined; next = this.#frames.shift()) this.#arrive(next)
+  }
+
   /** Until nothing is on its way, held or waiting. */
   settle(): void {
     for (;;) {
-      const next = this.#frames.shift()
-      if (next !== undefined) {
-        this.#arrive(next)
-        continue
-      }
+      this.arriveAll()
       const callback = this.later.shift()
-      if (callback !== undefined) {
-        callback()
-        continue
-      }
-      const holding = [...this.tabs.values()].find(({ hasHeld }) => hasHeld)
-      if (holding === undefined) return
-      holding.hasHeld = false
-      holding.router.release()
+      if (callback === undefined) return
+      callback()
     }
   }
 

@@ -9,7 +9,7 @@ describe('where a member stands', () => {
 
   test('is told to a few at a time, however many there are, and to all of them in turn', () => {
     const others = 9
-    const cluster = TestCluster.of(1 + others, { gossipMembersMax: 3 })
+    const cluster = TestCluster.of(1 + others, { gossipMembersMax: 3, gossipCrowd: others })
     cluster.sent.length = 0
     cluster.tick(cluster.options.gossipTicks)
     expect(toldBy(cluster, 2)).toHaveLength(3)
