@@ -13,13 +13,12 @@ export interface Farewell {
 
 /** Nothing but the goodbye itself has to get away, or one write to this member's own disk to be done. */
 const goodbyeHoldMs = 20
-/** With shared memory, by which the worker says when it is done. */
-const sharedHoldMsMax = 60
 /**
- * The same, where those who stay would be left without a quorum. Chromium and Firefox grant 400 ms and more (docs/tab-life.md); on
- * an idle machine it takes some tens, on one that is busy closing a browser ten times that.
+ * With shared memory, by which the worker says when it is done: some tens of milliseconds on an idle machine, ten times that on one that
+ * is busy closing a browser. What does not get away costs the others more: without the vote they may have no quorum, and without the
+ * goodbye they go on for 3 s to send by way of this tab what will not arrive. Chromium and Firefox grant 400 ms and more (docs/tab-life.md).
  */
-const quorumHoldMsMax = 400
+const sharedHoldMsMax = 400
 /** Without: a leader hands over leadership and vote, which takes two rounds and a strict write on each side. */
 const blindLeaderHoldMs = 60
 /** A follower only its vote. */
@@ -33,16 +32,12 @@ export function farewell(status: HostStatus, sharedMemory: boolean, owing: boole
   // A status is some 100 ms old, in which a link that was opening can have come up, and somebody have joined over it. The worker
   // knows, and opens the door at once if nobody has.
   if (!others && links.length === 0) return owing ? { leave: true, holdMs: goodbyeHoldMs } : { leave: false, holdMs: 0 }
-  const votes = replica.members.some(({ member, state }) => state === 'voter' && here.has(member))
   // Bridged channels need this very thread: holding it would hold up the farewell.
   const workerLinked = links.some(({ kind }) => kind !== 'bridged')
   if (!workerLinked) return { leave: true, holdMs: 0 }
+  if (sharedMemory) return { leave: true, holdMs: sharedHoldMsMax }
+  const votes = replica.members.some(({ member, state }) => state === 'voter' && here.has(member))
   if (!votes) return { leave: true, holdMs: goodbyeHoldMs }
-  if (sharedMemory) {
-    const voters = replica.members.filter(({ state }) => state === 'voter')
-    const staying = voters.filter(({ member, connected }) => connected && !here.has(member))
-    return { leave: true, holdMs: staying.length > voters.length / 2 ? sharedHoldMsMax : quorumHoldMsMax }
-  }
   return { leave: true, holdMs: here.has(replica.leader) ? blindLeaderHoldMs : blindFollowerHoldMs }
 }
 

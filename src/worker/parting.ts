@@ -1,8 +1,10 @@
 import type { Links } from '../net/worker/links.ts'
 import type { HostedMember } from './hosted-member.ts'
 
-/** A channel dies with its page and takes along what has not left yet, and nothing tells when it has. */
+/** A channel dies with its page and takes along what has not left yet. Where nothing tells when it has, so long is given to it; */
 const goodbyeFlightMs = 8
+/** where its peers tell, as long as it takes, but no longer than this: one that is dead never does. */
+const goodbyeFlightMsMax = 100
 
 /**
  * The page goes away, or is about to be frozen: all members of this worker hand over what others depend on, and then the page, which
@@ -45,11 +47,15 @@ export class Parting {
     if (this.#phase === 'here') return
     for (const { hasLeft } of members) if (!hasLeft) return
     this.#links.flush()
-    if (this.#phase === 'leaving') this.#links.bye()
-    const flown = new Promise(resolve => setTimeout(resolve, goodbyeFlightMs))
+    const heard = this.#phase === 'leaving' ? this.#links.bye() : undefined
+    const flown = Promise.all([pause(goodbyeFlightMs), Promise.race([heard, pause(goodbyeFlightMsMax)])])
     Promise.all([flown, this.#kept]).then(() => {
       if (this.#door !== null) Atomics.store(this.#door, 0, 1)
       this.#onLeft()
     })
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
 }

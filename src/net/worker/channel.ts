@@ -12,8 +12,11 @@ export interface Channel {
    * closed.
    */
   send(frame: Uint8Array<ArrayBuffer>): boolean
-  /** What was sent still arrives. */
-  close(): void
+  /**
+   * What was sent still arrives. `onGone`: once the other end has closed as well, and so has all of it, or has gone; at once where nothing
+   * tells.
+   */
+  close(onGone?: () => void): void
 }
 
 export interface ChannelEvents {
@@ -35,6 +38,7 @@ export interface ChannelLimits {
 
 export function transferredChannel(channel: RTCDataChannel, limits: ChannelLimits, events: ChannelEvents): Channel {
   let closed = false
+  let gone = () => {}
   channel.binaryType = 'arraybuffer'
   channel.bufferedAmountLowThreshold = limits.lowMarkBytes
   channel.onbufferedamountlow = () => {
@@ -46,6 +50,7 @@ export function transferredChannel(channel: RTCDataChannel, limits: ChannelLimit
     else events.onGarbage()
   }
   channel.onclose = () => {
+    gone()
     if (closed) return
     closed = true
     events.onClosed()
@@ -72,8 +77,10 @@ export function transferredChannel(channel: RTCDataChannel, limits: ChannelLimit
         return false
       }
     },
-    close() {
+    close(onGone = () => {}) {
       closed = true
+      if (channel.readyState === 'open') gone = onGone
+      else onGone()
       channel.close()
     },
   }
@@ -82,7 +89,7 @@ export function transferredChannel(channel: RTCDataChannel, limits: ChannelLimit
 /** In place of one that could not be had. */
 export function closedChannel(events: ChannelEvents): Channel {
   queueMicrotask(() => events.onClosed())
-  return { open: false, bufferedAmount: 0, windowBytesMax: 0, send: () => false, close() {} }
+  return { open: false, bufferedAmount: 0, windowBytesMax: 0, send: () => false, close: onGone => onGone?.() }
 }
 
 export function bridgedChannel(port: MessagePort, limits: ChannelLimits, events: ChannelEvents): Channel {
@@ -129,9 +136,10 @@ export function bridgedChannel(port: MessagePort, limits: ChannelLimits, events:
       port.postMessage(buffer, [buffer])
       return true
     },
-    close() {
+    close(onGone) {
       // The port stays: what was posted to it must still reach the page, which ends the connection and with it the port.
       phase = 'closed'
+      onGone?.()
     },
   }
 }

@@ -96,13 +96,14 @@ export class Lane {
     }
   }
 
-  /** Sends one last message past everything that waits, and closes. */
-  closeWith(message: Uint8Array): void {
+  /** Sends one last message past everything that waits, and closes. Resolves when the channel's `onGone` says so. */
+  closeWith(message: Uint8Array): Promise<void> {
     for (const { writer } of this.#queues) writer.clear()
     this.add(message)
     const last = this.#queues[0]?.writer.first
     if (last !== undefined && this.#channel.open) this.#channel.send(last)
-    this.close()
+    for (const { writer } of this.#queues) writer.clear()
+    return new Promise(resolve => this.#channel.close(resolve))
   }
 
   close(): void {

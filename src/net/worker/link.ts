@@ -199,12 +199,14 @@ export class Link {
     if (this.#heardAt !== null) this.#heardAt = this.#now()
   }
 
-  /** Tells the peer that this end goes away on purpose, on each lane behind all that is on its way there, and ends. */
-  bye(): void {
+  /**
+   * Tells the peer that this end goes away on purpose, on each lane behind all that is on its way there, and ends. Resolves when the peer
+   * has heard it, or has gone; at once where nothing tells.
+   */
+  async bye(): Promise<void> {
     this.#becomeDown()
     const bye = encodeLinkFrame({ kind: 'bye' })
-    this.#raft.closeWith(bye)
-    this.#bulk.closeWith(bye)
+    await Promise.all([this.#raft.closeWith(bye), this.#bulk.closeWith(bye)])
   }
 
   end(): void {

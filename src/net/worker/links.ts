@@ -161,17 +161,21 @@ export class Links {
     this.#flushGiven()
   }
 
-  /** The tab goes away: tells every peer and ends all links, for good. No event follows. */
-  bye(): void {
+  /**
+   * The tab goes away: tells every peer and ends all links, for good. No event follows. Resolves when all have heard it, of those that let
+   * it be known; one that does not answer keeps it waiting.
+   */
+  async bye(): Promise<void> {
     this.#ended = true
     this.#stopPulse()
     this.#router.flush()
-    for (const link of this.#links.values()) link.bye()
+    const heard = Promise.all([...this.#links.values()].map(link => link.bye()))
     this.#relay?.end()
     this.#links.clear()
     this.#up.clear()
     this.#given.clear()
     this.#reach = new Map()
+    await heard
   }
 
   #heardFromPage(message: ToLinks): void {

@@ -89,9 +89,10 @@ export class RelayPath {
         this.#options.onReady()
         return true
       },
-      close: () => {
+      close: onGone => {
         state.events = null
         if (this.#lanes.raft.events === null && this.#lanes.bulk.events === null) this.#close()
+        onGone?.()
       },
     }
   }

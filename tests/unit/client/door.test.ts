@@ -44,15 +44,12 @@ test('a link, even one that is opening, says that somebody may be there before t
   }
 })
 
-test('a voter with company holds the door; longest where those who stay would have no quorum', () => {
-  const third = { ...other, member: 9 }
-  expect(farewell(status({ members: [self, other, third] }), true, false)).toEqual({ leave: true, holdMs: 60 })
+test('a member with company holds the door until its worker is done', () => {
   const learner = { ...other, state: 'learner' } as const
-  const away = { ...third, connected: false }
   for (const members of [
-    [self, other],
+    [self, other, { ...other, member: 9 }],
     [self, learner],
-    [self, other, away],
+    [{ ...self, state: 'learner' } as const, other],
   ]) {
     expect(farewell(status({ members }), true, false)).toEqual({ leave: true, holdMs: 400 })
   }
@@ -64,10 +61,10 @@ test('without shared memory it must guess how long a handover takes', () => {
   expect(farewell(status({ members, leader: 8 }), false, false)).toEqual({ leave: true, holdMs: 20 })
 })
 
-test('a learner only needs to say goodbye, unless a voter it adopted goes with it', () => {
+test('without shared memory a learner only has the time to say goodbye, unless a voter it adopted goes with it', () => {
   const members = [{ ...self, state: 'learner' } as const, other, { ...other, member: 9 }]
-  expect(farewell(status({ members, leader: 8 }), true, false)).toEqual({ leave: true, holdMs: 20 })
-  expect(farewell(status({ members, leader: 8 }, { adopted: [9] }), true, false)).toEqual({ leave: true, holdMs: 400 })
+  expect(farewell(status({ members, leader: 8 }), false, false)).toEqual({ leave: true, holdMs: 20 })
+  expect(farewell(status({ members, leader: 9 }, { adopted: [9] }), false, false)).toEqual({ leave: true, holdMs: 60 })
 })
 
 test('bridged channels need the thread that would hold the door', () => {

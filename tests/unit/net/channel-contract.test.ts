@@ -86,7 +86,8 @@ describe.each(Object.entries(kinds))('a %s channel', (_, make) => {
     const { left, right } = await opened(make)
     const bulk = 'bulk' in pair ? (pair.bulk as readonly End[]) : []
     for (let at = 0; at < 3; at++) left.channel.send(frame(1000, at))
-    left.channel.close()
+    const gone: number[] = []
+    left.channel.close(() => gone.push(right.frames.length))
     // A relayed link closes when both of its channels are.
     bulk[0]?.channel.close()
     expect(left.channel.open).toBe(false)
@@ -101,5 +102,7 @@ describe.each(Object.entries(kinds))('a %s channel', (_, make) => {
     expect(right.channel.send(frame(1, 1))).toBe(false)
     expect(right.said).toEqual(['open', 'closed'])
     expect(left.said).toEqual(['open'])
+    // Only a data channel tells when the other end has it all.
+    expect(gone).toEqual([make === transferredPair ? 3 : 0])
   })
 })

@@ -97,11 +97,14 @@ export class FakeDataChannel {
   /** The closing of this end reaches the other, after all that was sent. */
   finishClosing(): void {
     while (this.deliver());
+    const wasAsked = this.readyState === 'closing'
     this.readyState = 'closed'
     const { peer } = this
-    if (peer === null || peer.readyState === 'closed') return
-    peer.readyState = 'closed'
-    peer.onclose?.()
+    if (peer !== null && peer.readyState !== 'closed') {
+      peer.readyState = 'closed'
+      peer.onclose?.()
+    }
+    if (wasAsked) this.onclose?.()
   }
 }
 
