@@ -22,6 +22,11 @@ export class Repetition {
     this.#repeat()
   }
 
+  /** Somebody is out of reach, and what went by way of its tab may be lost. Said once, with the next tick, for all that go together. */
+  memberLost(now: number): void {
+    this.#gapAt = now
+  }
+
   /**
    * An earlier write of a client was lost on its way to the leader, as a later one that came through tells: all go again, in order. Of
    * the copies that are under way others may tell the same; they are not listened to before this had time to come to something.

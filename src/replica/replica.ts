@@ -294,6 +294,10 @@ export class Replica {
     this.#membership.parted()
     this.#snapshots.down(member)
     this.#raft.reportUnreachable(member)
+    if (this.#raft.role !== 'leader') {
+      this.#repetition.memberLost(this.#now)
+      this.#clients.reads.restart()
+    }
     if (this.#raft.leader === member) this.#leaderLost()
     // It may have been about to lead: whoever gave it a vote then waits for nobody else.
     else if (this.#raft.leader === NONE) this.#campaign.soon(this.#applied.confState, this.#now)

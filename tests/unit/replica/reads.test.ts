@@ -89,6 +89,15 @@ describe('linearizable', () => {
     expect(answer(cluster, id)).toBe('')
   })
 
+  test('an answer that may have been lost on its way through the tab of a member that went out of reach is asked for at once', () => {
+    const cluster = TestCluster.of(3)
+    cluster.drop = ({ message }) => message.kind === 'raft' && message.message.type === 'MsgReadIndexResp'
+    const id = read(cluster, 2)
+    cluster.drop = () => false
+    cluster.input(2, { kind: 'peerDown', member: 3 })
+    expect(answer(cluster, id)).toBe('')
+  })
+
   test('a member that was frozen serves nothing on what it believed before', () => {
     const cluster = TestCluster.of(3)
     cluster.input(1, { kind: 'resume' })

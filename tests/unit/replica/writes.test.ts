@@ -57,6 +57,17 @@ test('a proposal lost on its way to the leader is sent again after a while', () 
   expect(answer(cluster, id)).toBe(2)
 })
 
+test('when a member goes out of reach, what may have been lost on its way through that tab is sent again with the next tick', () => {
+  const cluster = TestCluster.of(3)
+  cluster.drop = ({ message }) => isProposal(message)
+  const id = cluster.write(2, client, 1, put('a', '1'))
+  cluster.drop = () => false
+  cluster.input(2, { kind: 'peerDown', member: 3 })
+  expect(answer(cluster, id)).toBe(null)
+  cluster.tick()
+  expect(answer(cluster, id)).toBe(2)
+})
+
 test('a lost proposal is sent again in its time, however many others are sent meanwhile', () => {
   const cluster = TestCluster.of(3)
   cluster.drop = ({ message }) => isProposal(message)
