@@ -41,6 +41,17 @@ export class Acknowledgements {
     return true
   }
 
+  /**
+   * What is kept for that member, if anything. It goes ahead of an answer to a heartbeat: a leader that hears from somebody without the
+   * acknowledgements it waits for tells it again where the log ends.
+   */
+  take(from: MemberId, to: MemberId): Message | null {
+    const key = `${from} ${to}`
+    const kept = this.#kept.get(key)
+    this.#kept.delete(key)
+    return kept?.message ?? null
+  }
+
   takeAll(): Acknowledgement[] {
     const all = [...this.#kept.values()]
     this.#kept.clear()

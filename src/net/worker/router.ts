@@ -111,7 +111,12 @@ export class Router {
       this.counters.unreachable++
       return false
     }
-    if (!this.#mayWait(from, to, message)) this.#queue(from, to, way.via, message)
+    if (this.#mayWait(from, to, message)) return true
+    if (message.kind === 'raft' && message.message.type === 'MsgHeartbeatResp') {
+      const kept = this.#acknowledgements.take(from, to)
+      if (kept !== null) this.#queue(from, to, way.via, { kind: 'raft', message: kept })
+    }
+    this.#queue(from, to, way.via, message)
     return true
   }
 

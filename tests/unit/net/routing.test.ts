@@ -348,6 +348,15 @@ describe('what a member without a vote acknowledges', () => {
     expect(heard(mesh)).toEqual([12, 10])
   })
 
+  test('goes ahead of an answer to a heartbeat', () => {
+    const mesh = crowd()
+    acknowledge(mesh, 9)
+    acknowledge(mesh, 0, { type: 'MsgHeartbeatResp' })
+    expect(heard(mesh)).toEqual([9, 0])
+    mesh.settle()
+    expect(heard(mesh)).toEqual([9, 0])
+  })
+
   test('leaves at once with few members around, and so does a refusal with many', () => {
     const few = crowd(fewMembers)
     acknowledge(few, 9)
