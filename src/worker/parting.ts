@@ -4,7 +4,7 @@ import type { HostedMember } from './hosted-member.ts'
 /** A channel dies with its page and takes along what has not left yet. Where nothing tells when it has, so long is given to it; */
 const goodbyeFlightMs = 8
 /** where its peers tell, as long as it takes, but no longer than this: one that is dead never does. */
-const goodbyeFlightMsMax = 100
+const goodbyeFlightMsMax = 300
 
 /**
  * The page goes away, or is about to be frozen: all members of this worker hand over what others depend on, and then the page, which
