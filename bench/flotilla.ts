@@ -1,5 +1,5 @@
 import type { Page } from 'playwright'
-import { type ManyAtOnce, type OneByOne, putsPerTransaction, untilSeenByAll } from './loads.ts'
+import { type Failover, type ManyAtOnce, type OneByOne, putsPerTransaction, untilSeenByAll } from './loads.ts'
 import { addLoads, type Stand } from './stand.ts'
 import type { End, Seat, System, WatchedPut } from './system.ts'
 
@@ -48,8 +48,12 @@ export class Tabs implements System {
     return untilSeenByAll(puts, await Promise.all(watchers))
   }
 
-  /** Closes or crashes the leader's tab while another tab writes; a new tab then takes its place. */
   async failover(end: End): Promise<number> {
+    return (await this.failoverAndPause(end)).nextMs
+  }
+
+  /** Closes or crashes the leader's tab while another tab writes; a new tab then takes its place. */
+  async failoverAndPause(end: End): Promise<Failover> {
     const leader = await this.#at('leader')
     const writer = await this.#at('follower')
     const member = await memberOf(leader)

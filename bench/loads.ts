@@ -18,6 +18,13 @@ const keysMax = 10_000
 /** One request; resolves when it is answered. */
 export type Request = (number: number) => Promise<unknown>
 
+export interface Failover {
+  /** From the old leader's end, or a little before it, to the first write that another one saw through. */
+  readonly nextMs: number
+  /** The longest time without an acknowledgement until then. */
+  readonly pauseMs: number
+}
+
 export interface OneByOne {
   /** Requests that are made but not counted. */
   readonly warmUp: number

@@ -1,6 +1,6 @@
 import { cpus, loadavg } from 'node:os'
 import { Tabs } from './flotilla.ts'
-import { valueBytes } from './loads.ts'
+import { type Failover, valueBytes } from './loads.ts'
 import type { Aim, Report, Row } from './report.ts'
 import { type Stand, withStand } from './stand.ts'
 import { bestOf, type Figure, medianOf, type Unit, worstOf } from './stats.ts'
@@ -123,21 +123,28 @@ async function failover(
 ): Promise<void> {
   const tabs = await Tabs.open(stand)
   const measure = async (end: End, times: number) => {
-    const took: number[] = []
+    const took: Failover[] = []
     for (let time = 1; time <= times; time += 1) {
       progress(`the leader's tab is ${end === 'close' ? 'closed' : 'killed'}, ${time} of ${times}`)
-      took.push(await tabs.failover(end))
+      took.push(await tabs.failoverAndPause(end))
     }
     return took
   }
   const closed = await measure('close', closings)
   const killed = await measure('crash', crashes)
-  rows.push(row("leader's tab closed, to the next write", medianOf('ms', closed)))
-  rows.push(row("leader's tab closed, to the next write, worst", worstOf('ms', closed)))
-  rows.push(row("leader's renderer killed, to the next write", medianOf('ms', killed)))
-  rows.push(row("leader's renderer killed, to the next write, worst", worstOf('ms', killed)))
-  const p50 = medianOf('ms', closed).value
-  const worst = worstOf('ms', killed).value
+  const nextOf = (took: readonly Failover[]) => took.map(({ nextMs }) => nextMs)
+  for (const [what, took] of [
+    ["leader's tab closed", closed],
+    ["leader's renderer killed", killed],
+  ] as const) {
+    const pauses = took.map(({ pauseMs }) => pauseMs)
+    rows.push(row(`${what}, to the next leader's first write`, medianOf('ms', nextOf(took))))
+    rows.push(row(`${what}, to the next leader's first write, worst`, worstOf('ms', nextOf(took))))
+    rows.push(row(`${what}, longest pause until then`, medianOf('ms', pauses)))
+    rows.push(row(`${what}, longest pause until then, worst`, worstOf('ms', pauses)))
+  }
+  const p50 = medianOf('ms', nextOf(closed)).value
+  const worst = worstOf('ms', nextOf(killed)).value
   aims.push(aim(`leader closed, p50 under ${closeAimMs} ms`, p50, 'ms', p50 < closeAimMs))
   aims.push(aim(`leader killed, the worst under ${crashAimMs / 1_000} s`, worst, 'ms', worst < crashAimMs))
   await tabs.close()

@@ -1,6 +1,7 @@
 import { type Database, put, type Watch } from '../../src/client/flotilla.ts'
 import {
   type Arrivals,
+  type Failover,
   keyOf,
   keysOfTransaction,
   type ManyAtOnce,
@@ -16,7 +17,7 @@ import {
  */
 export class TabLoads {
   readonly #value = 'v'.repeat(valueBytes)
-  #writer: Promise<void> | null = null
+  #writer: Promise<number> | null = null
   #watching: Watching | null = null
   #closingAt = 0
   /** When writes were acknowledged since `startWriting`. */
@@ -80,29 +81,32 @@ export class TabLoads {
     this.#closingAt = performance.now()
   }
 
-  /**
-   * Milliseconds from `closing` to the acknowledgement that ended the longest pause in this tab's writes. Writes that the old
-   * leader still saw through do not count as the next one.
-   */
-  async failover(): Promise<number> {
-    await this.#writer
-    let last = this.#closingAt
-    let longest = { pause: 0, endedAt: last }
-    for (const at of this.#acknowledged) {
-      if (at <= last) continue
-      if (at - last > longest.pause) longest = { pause: at - last, endedAt: at }
-      last = at
-    }
-    return longest.endedAt - this.#closingAt
+  /** From `closing` on. */
+  async failover(): Promise<Failover> {
+    const nextAt = (await this.#writer) ?? Number.NaN
+    const times = [this.#closingAt, ...this.#acknowledged.filter(at => at > this.#closingAt)]
+    const pauses = times.map((at, place) => at - (times[place - 1] ?? at))
+    return { nextMs: nextAt - this.#closingAt, pauseMs: Math.max(...pauses) }
   }
 
-  async #write(leader: number): Promise<void> {
-    for (let number = 0; ; number += 1) {
-      await database().put(keyOf(number), this.#value)
-      this.#acknowledged.push(performance.now())
-      // The status may come a little late, never early.
-      const leads = database().status().replica.leader
-      if (leads !== leader && leads !== 0) return
+  /** Resolves with the time of the first acknowledgement after this tab knew of another leader. */
+  async #write(leader: number): Promise<number> {
+    const since = Date.now()
+    let anotherLeads = false
+    const unsubscribe = database().events.subscribe(events => {
+      anotherLeads = events.some(
+        event => event.kind === 'leader' && event.at >= since && event.leader !== leader && event.leader !== 0,
+      )
+    })
+    try {
+      for (let number = 0; ; number += 1) {
+        await database().put(keyOf(number), this.#value)
+        const at = performance.now()
+        this.#acknowledged.push(at)
+        if (anotherLeads) return at
+      }
+    } finally {
+      unsubscribe()
     }
   }
 }

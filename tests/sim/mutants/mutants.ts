@@ -2,6 +2,7 @@ import type { Input, WalState } from '../../../src/replica/types.ts'
 import { diskMutants } from './disk.ts'
 import { raftMutants } from './raft.ts'
 import { replicaMutants } from './replica.ts'
+import { snapshotMutants } from './snapshots.ts'
 import { storeMutants } from './store.ts'
 import { viewerMutants } from './viewers.ts'
 
@@ -21,6 +22,7 @@ export interface Mutant {
 export const mutants: readonly Mutant[] = [
   ...raftMutants,
   ...replicaMutants,
+  ...snapshotMutants,
   ...storeMutants,
   ...diskMutants,
   ...viewerMutants,

@@ -42,6 +42,8 @@ export class Cluster {
   readonly #outboxes = new Map<MemberId, readonly OutboxDisk[]>()
   readonly #world: World
   readonly #liars = new Set<Tab>()
+  /** Who was lied for, whichever tab has it by now: what was said of it is still believed. */
+  readonly #lied = new Set<MemberId>()
   readonly #leaving = new Map<MemberId, () => void>()
   #areClientsAtRest = false
   /** How long everyone slept, which is no time for anyone. */
@@ -153,7 +155,7 @@ export class Cluster {
 
   /** What they have said of themselves may keep them from what the others have, and who knows what they would ask for. */
   dismissLiars(): void {
-    for (const tab of this.#liars) this.#dismiss(tab)
+    for (const tab of [...this.tabs]) if (this.#liars.has(tab) || this.#hasLied(tab.member)) this.#dismiss(tab)
   }
 
   #dismiss(liar: Tab): void {
@@ -165,10 +167,15 @@ export class Cluster {
 
   /** Who says that it has more than it has is sent what follows on that. */
   #exposed(member: SimulatedMember): boolean {
-    const liar = [...this.#liars].find(tab => tab.member === member.id)
-    if (liar === undefined) return false
-    this.#dismiss(liar)
+    if (!this.#lied.has(member.id)) return false
+    const tab = this.tabs.find(tab => tab.member === member.id)
+    if (tab === undefined) this.crash(member)
+    else this.#dismiss(tab)
     return true
+  }
+
+  #hasLied(member: MemberId | null): boolean {
+    return member !== null && this.#lied.has(member)
   }
 
   #lie(tab: Tab, random: Random): void {
@@ -181,7 +188,10 @@ export class Cluster {
       const to = random.pick(editors)
       if (liar !== undefined && to !== undefined) {
         const lie = drawLie(random, liar, editors, to)
-        if (lie !== null) this.network.lie(liar.id, to, lie.from, lie.message)
+        if (lie !== null) {
+          this.#lied.add(liar.id)
+          this.network.lie(liar.id, to, lie.from, lie.message)
+        }
         if (random.chance(0.1)) this.network.claim(liar.id, to, random.pick(editors) ?? to)
       }
       this.#lie(tab, random)
